@@ -1,0 +1,48 @@
+"""What is logged, and how: Loguru, with the standard library's loggers routed into it."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import sys
+from typing import Literal
+
+from loguru import logger
+
+from labline.config.section import Section
+
+HUMAN = "<dim>{time:HH:mm:ss}</dim> <level>{level: <8}</level> {message}"
+# These speak of their own insides at INFO; a user of Labline has no use for it.
+QUIET = ("alembic", "mlflow", "matplotlib", "urllib3", "httpx", "httpcore", "evidently", "kagglesdk")
+
+
+class Logging(Section):
+    """Level and format of the log."""
+
+    level: Literal["TRACE", "DEBUG", "INFO", "WARNING", "ERROR"]
+    format: Literal["auto", "human", "json"]
+
+
+class _ToLoguru(logging.Handler):
+    """Hands a record of the standard library's logging to Loguru."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log the record at its own level, as coming from its own caller."""
+        frame, depth = inspect.currentframe(), 0
+        while frame and (depth == 0 or frame.f_code.co_filename == logging.__file__):
+            frame, depth = frame.f_back, depth + 1
+        logger.opt(depth=depth, exception=record.exc_info).log(record.levelname, record.getMessage())
+
+
+def configure(section: Logging) -> None:
+    """Send every log line, ours and the libraries', to standard error in the configured format."""
+    as_json = section.format == "json" or (section.format == "auto" and not sys.stderr.isatty())
+    logger.remove()
+    if as_json:
+        logger.add(sys.stderr, level=section.level, serialize=True)
+    else:
+        # diagnose=False: Loguru would print the values of local variables, secrets among them
+        logger.add(sys.stderr, level=section.level, format=HUMAN, diagnose=False)
+    logging.basicConfig(handlers=[_ToLoguru()], level=logging.INFO, force=True)
+    for name in QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,0 +1,86 @@
+"""The request model: one record of the problem, typed from the contract, as the API takes it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from labline.contract.column import BooleanColumn, CategoryColumn, Column, NumberColumn
+from labline.contract.problem import Problem
+
+TEXT_LENGTH_MAX = 1000
+
+
+def request_model(problem: Problem) -> type[BaseModel]:
+    """A pydantic model of one record: field types, limits and examples from the contract.
+
+    Unknown fields are refused; the problem's id column may be given and is kept with the prediction.
+    Field names are made up, so that a column may be called anything; the alias is the column's name.
+    """
+    fields: dict[str, Any] = {
+        f"column_{index}": _field(name, column) for index, (name, column) in enumerate(problem.columns.items())
+    }
+    if problem.id is not None:
+        text = Annotated[str, Field(max_length=TEXT_LENGTH_MAX)]
+        fields["row_id"] = (
+            int | text | None,
+            Field(default=None, alias=problem.id, description="Names the row; not used by the model."),
+        )
+    return create_model(
+        "Record",
+        __doc__=f"One record to predict {problem.target} for.",
+        __config__=ConfigDict(extra="forbid", frozen=True, json_schema_extra={"examples": [example_record(problem)]}),
+        **fields,
+    )
+
+
+def example_record(problem: Problem) -> dict[str, Any]:
+    """A record that the contract accepts."""
+    return {name: _example(column) for name, column in problem.columns.items()}
+
+
+def _field(name: str, column: Column) -> tuple[Any, Any]:
+    kind: Any
+    limits: dict[str, Any] = {}
+    description = column.description
+    if isinstance(column, NumberColumn):
+        # Strict: "21" or true are not numbers. A whole number may be written 2 or 2.0.
+        kind = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+        if column.out_of_range == "refuse":
+            limits = {"ge": column.minimum, "le": column.maximum}
+        if column.type == "integer":
+            limits["multiple_of"] = 1
+        if column.unit:
+            description = f"{description} [{column.unit}]"
+    elif isinstance(column, CategoryColumn):
+        if column.unknown == "refuse":
+            kind = Literal[column.values]
+        else:
+            kind = Annotated[str, Field(max_length=TEXT_LENGTH_MAX, json_schema_extra={"known": list(column.values)})]
+    else:
+        kind = Annotated[bool, Field(strict=True)]
+    kind = Annotated[kind, Field(**limits)] if limits else kind
+    options: dict[str, Any] = {
+        "alias": name,
+        "title": name,
+        "description": description,
+        "examples": [_example(column)],
+    }
+    if column.missing == "allow":
+        return kind | None, Field(default=None, **options)
+    return kind, Field(**options)
+
+
+def _example(column: Column) -> Any:
+    if column.example is not None:
+        return column.example
+    if isinstance(column, CategoryColumn):
+        return column.values[0]
+    if isinstance(column, BooleanColumn):
+        return True
+    low, high = column.minimum, column.maximum
+    if low is not None and high is not None:
+        middle = (low + high) / 2
+        return float(round(middle)) if column.type == "integer" else middle
+    return low if low is not None else high if high is not None else 1.0
