@@ -112,11 +112,10 @@ def _place(merged: dict[str, Any], root: Path) -> None:
     settings["root"] = root = root.resolve()
     for name in FOLDERS:
         settings[name] = root / str(settings[name])
-    for key, value in storage.items():
-        if isinstance(value, str):
-            for name in ("root", *FOLDERS):
-                value = value.replace("{" + name + "}", Path(settings[name]).as_posix())
-            storage[key] = value
+    for name in ("root", *FOLDERS):
+        for key, value in storage.items():
+            if isinstance(value, str):
+                storage[key] = value.replace("{" + name + "}", Path(settings[name]).as_posix())
 
 
 def _root(environment: Mapping[str, Any]) -> Path:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import inspect
+import json
 import logging
 import sys
-from typing import Literal
+import traceback
+from datetime import UTC
+from typing import TYPE_CHECKING, Literal
 
 from loguru import logger
 
 from labline.config.section import Section
+
+if TYPE_CHECKING:
+    from loguru import Message
 
 HUMAN = "<dim>{time:HH:mm:ss}</dim> <level>{level: <8}</level> {message}"
 # These speak of their own insides at INFO; a user of Labline has no use for it.
@@ -34,12 +40,27 @@ class _ToLoguru(logging.Handler):
         logger.opt(depth=depth, exception=record.exc_info).log(record.levelname, record.getMessage())
 
 
+def _json_line(message: Message) -> None:
+    """One JSON object a line: what a log collector needs, and no more."""
+    record = message.record
+    line: dict[str, object] = {
+        "at": record["time"].astimezone(UTC).isoformat(),
+        "level": record["level"].name,
+        "message": record["message"],
+        "logger": record["name"],
+        **record["extra"],
+    }
+    if record["exception"] is not None:
+        line["exception"] = "".join(traceback.format_exception(*record["exception"])).strip()
+    sys.stderr.write(json.dumps(line, default=str, ensure_ascii=False) + "\n")
+
+
 def configure(section: Logging) -> None:
     """Send every log line, ours and the libraries', to standard error in the configured format."""
     as_json = section.format == "json" or (section.format == "auto" and not sys.stderr.isatty())
     logger.remove()
     if as_json:
-        logger.add(sys.stderr, level=section.level, serialize=True)
+        logger.add(_json_line, level=section.level)
     else:
         # diagnose=False: Loguru would print the values of local variables, secrets among them
         logger.add(sys.stderr, level=section.level, format=HUMAN, diagnose=False)

@@ -1,4 +1,4 @@
-"""What the sections of the configuration share: frozen, unknown keys refused, defaults in a YAML file beside the reader."""
+"""What the sections of the configuration share: frozen, unknown keys refused, addresses printed without passwords."""
 
 from __future__ import annotations
 

@@ -32,6 +32,8 @@ class NumberColumn(_Column):
         default="refuse",
         description="refuse: an error; clip: the nearest limit is taken; missing: the value is dropped.",
     )
+    log: bool = Field(default=False, description="Spread over magnitudes: families that scale take log(1 + x).")
+    bands: tuple[float, ...] = Field(default=(), description="Where families that want bands cut it, ascending.")
     example: float | None = Field(default=None, description="Shown in the API's page and form.")
 
     @model_validator(mode="after")
@@ -39,6 +41,10 @@ class NumberColumn(_Column):
         low, high = self.minimum, self.maximum
         if low is not None and high is not None and low >= high:
             raise refusal(f"minimum {low:g} is not below maximum {high:g}", "swap or correct them", "minimum")
+        if self.log and (low is None or low < 0):
+            raise refusal("log needs a minimum of 0 or more", "give one, or take log out", "log")
+        if list(self.bands) != sorted(set(self.bands)):
+            raise refusal("the limits do not ascend", "sort them, each once", "bands")
         if self.example is not None and not (
             (low is None or self.example >= low) and (high is None or self.example <= high)
         ):

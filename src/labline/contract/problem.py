@@ -10,10 +10,10 @@ from labline.contract.column import Column
 from labline.contract.refusal import refusal
 from labline.contract.source import Sources
 
-Task = Literal["binary", "multiclass", "regression"]
+TaskName = Literal["binary", "multiclass", "regression"]
 
 # Names as in scikit-learn's scorers, without the "neg_": direction is the task's business.
-METRICS: dict[Task, tuple[str, ...]] = {
+METRICS: dict[TaskName, tuple[str, ...]] = {
     "multiclass": ("accuracy", "f1_weighted", "f1_macro", "log_loss"),
     "binary": ("accuracy", "f1_weighted", "f1_macro", "log_loss", "roc_auc", "average_precision"),
     "regression": ("rmse", "mae", "r2"),
@@ -32,7 +32,7 @@ class Problem(BaseModel):
     )
     title: str = Field(min_length=1, description="Name for people.")
     description: str = Field(default="", description="What the prediction is for, and what it is not for.")
-    task: Task
+    task: TaskName
     target: str = Field(min_length=1, description="The column to predict.")
     classes: tuple[str, ...] = Field(
         default=(),

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from labline.contract.column import BooleanColumn, CategoryColumn, Column, NumberColumn
+from labline.contract.column import CategoryColumn, Column, NumberColumn
+from labline.contract.examples import example_record, example_value
 from labline.contract.problem import Problem
 
 TEXT_LENGTH_MAX = 1000
@@ -35,11 +36,6 @@ def request_model(problem: Problem) -> type[BaseModel]:
     )
 
 
-def example_record(problem: Problem) -> dict[str, Any]:
-    """A record that the contract accepts."""
-    return {name: _example(column) for name, column in problem.columns.items()}
-
-
 def _field(name: str, column: Column) -> tuple[Any, Any]:
     kind: Any
     limits: dict[str, Any] = {}
@@ -65,22 +61,8 @@ def _field(name: str, column: Column) -> tuple[Any, Any]:
         "alias": name,
         "title": name,
         "description": description,
-        "examples": [_example(column)],
+        "examples": [example_value(column)],
     }
     if column.missing == "allow":
         return kind | None, Field(default=None, **options)
     return kind, Field(**options)
-
-
-def _example(column: Column) -> Any:
-    if column.example is not None:
-        return column.example
-    if isinstance(column, CategoryColumn):
-        return column.values[0]
-    if isinstance(column, BooleanColumn):
-        return True
-    low, high = column.minimum, column.maximum
-    if low is not None and high is not None:
-        middle = (low + high) / 2
-        return float(round(middle)) if column.type == "integer" else middle
-    return low if low is not None else high if high is not None else 1.0

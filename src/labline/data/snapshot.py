@@ -1,0 +1,122 @@
+"""Snapshots: the rows that were taken, kept unchanged under their hash, so that every run can name what it saw."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
+
+from labline.contract import Problem
+from labline.data.sources.taking import Kind, Role, Taken
+from labline.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Snapshot(BaseModel):
+    """What is known of a snapshot; its rows are in `<sha256>.parquet` beside the others of its role."""
+
+    model_config = ConfigDict(frozen=True)
+
+    problem: str
+    role: Role
+    kind: Kind
+    origin: str
+    sha256: str
+    rows: int
+    taken_at: datetime
+
+    @property
+    def is_sample(self) -> bool:
+        """Whether the rows are generated and not real."""
+        return self.kind == "sample"
+
+
+class Snapshots:
+    """The snapshots of one problem, in `data/<problem>/`; nothing in there is ever deleted.
+
+    Args:
+        folder: `data/` of the workspace.
+        problem: the contract.
+    """
+
+    def __init__(self, folder: Path, problem: Problem) -> None:
+        self._folder = folder / problem.name
+        self._problem = problem
+
+    def keep(self, taken: Taken, role: Role) -> Snapshot:
+        """Keep the rows, and make them the ones in use for their role."""
+        folder = self._folder / role
+        folder.mkdir(parents=True, exist_ok=True)
+        unfinished = folder / "unfinished.parquet"
+        try:
+            taken.frame.to_parquet(unfinished, index=False)
+            digest = hashlib.sha256(unfinished.read_bytes()).hexdigest()
+            unfinished.replace(self._rows(role, digest))
+        except OSError as error:
+            raise DataError(f"cannot be kept: {error}", where=str(folder), mend="free some space there") from error
+        snapshot = Snapshot(
+            problem=self._problem.name,
+            role=role,
+            kind=taken.kind,
+            origin=taken.origin,
+            sha256=digest,
+            rows=len(taken.frame),
+            taken_at=datetime.now(UTC),
+        )
+        text = snapshot.model_dump_json(indent=2)
+        for file in (folder / f"{digest}.json", self._in_use(role)):
+            part = file.with_suffix(".part")
+            part.write_text(text, encoding="utf-8")
+            part.replace(file)
+        return snapshot
+
+    def in_use(self, role: Role) -> Snapshot | None:
+        """The snapshot in use for the role; None when none was taken yet."""
+        try:
+            return Snapshot.model_validate_json(self._in_use(role).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+
+    def need(self, role: Role) -> Snapshot:
+        """The snapshot in use for the role.
+
+        Raises:
+            DataError: none was taken yet.
+        """
+        snapshot = self.in_use(role)
+        if snapshot is None:
+            raise DataError(
+                f"no {role!r} rows were taken yet",
+                where=str(self._folder / role),
+                mend=f"labline data {self._problem.name}",
+            )
+        return snapshot
+
+    def read(self, role: Role, sha256: str) -> pd.DataFrame:
+        """The rows of a snapshot.
+
+        Raises:
+            DataError: they are not there.
+        """
+        import pandas as pd
+
+        file = self._rows(role, sha256)
+        try:
+            return pd.read_parquet(file)
+        except FileNotFoundError as error:
+            raise DataError(
+                "the snapshot is not in this workspace",
+                where=str(file),
+                mend=f"bring data/{self._problem.name} along, or train again here",
+            ) from error
+
+    def _rows(self, role: Role, sha256: str) -> Path:
+        return self._folder / role / f"{sha256}.parquet"
+
+    def _in_use(self, role: Role) -> Path:
+        return self._folder / role / "in-use.json"

@@ -1,0 +1,1 @@
+"""The model room: tasks, families, training, evaluation, the bundle, the registry, promotion."""

@@ -1,0 +1,181 @@
+"""The bundle: one folder with all that a prediction needs. No pickle; loads without MLflow, and without pandas."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from labline.contract import CONTRACT_FILE, Columns, Problem, columns_from_records, read_problem
+from labline.contract.examples import example_records
+from labline.errors import BundleError
+from labline.features import FEATURES_FILE, DerivedFeatures, Encoder, EncoderState, read_features
+from labline.model.families import MEMBERS, LightGBMMember
+from labline.model.tasks import Answer, Scores, Task, task_of
+
+MANIFEST_FILE = "manifest.json"
+ENCODER_FILE = "encoder.json"
+GOLDEN_FILE = "golden.json"
+PROFILE_FILE = "profile.json"
+GOLDEN_ROWS = 32
+GOLDEN_TOLERANCE = 1e-9  # another machine's exp() may differ in the last bits; anything more is another model
+
+
+class Provenance(BaseModel):
+    """Which rows a bundle was trained on."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Literal["kaggle", "file", "sample"]
+    origin: str
+    sha256: str
+    rows: int
+    holdout_rows: int
+    seed: int
+    holdout_share: float
+
+
+class Manifest(BaseModel):
+    """What the bundle says of itself; `files` holds the SHA-256 of every other file in it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal[1] = 1
+    problem: str
+    family: str
+    labline: str
+    made_at: datetime
+    data: Provenance
+    holdout: dict[str, float] = {}
+    files: dict[str, str] = {}
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What training hands over to be bundled."""
+
+    problem_folder: Path
+    encoder: Encoder
+    member: LightGBMMember
+    manifest: Manifest
+
+
+class Bundle:
+    """A bundle that was loaded: its hashes hold, and it gives its golden answers.
+
+    Attributes:
+        folder: where it is.
+        manifest: what it says of itself.
+        problem: its contract.
+        task: the contract's task.
+        digest: SHA-256 of the manifest, and with it of everything in the bundle.
+    """
+
+    def __init__(self, folder: Path, manifest: Manifest, problem: Problem) -> None:
+        self.folder = folder
+        self.manifest = manifest
+        self.problem = problem
+        self.task: Task = task_of(problem)
+        self.digest = _digest(folder / MANIFEST_FILE)
+        state = EncoderState.model_validate_json((folder / ENCODER_FILE).read_bytes())
+        self.encoder = Encoder(state)
+        self._derived: DerivedFeatures = read_features(folder / FEATURES_FILE, problem).only(state.numbers)
+        self.member = MEMBERS[manifest.family].load(folder)
+
+    @classmethod
+    def load(cls, folder: Path) -> Bundle:
+        """The bundle in the folder.
+
+        Raises:
+            BundleError: a file is missing or altered, or an answer is not the one it was made with.
+        """
+        manifest = read_manifest(folder)
+        for name, wanted in manifest.files.items():
+            if not (folder / name).is_file():
+                raise BundleError(f"{name} is missing", where=str(folder), mend="fetch the bundle again")
+            if _digest(folder / name) != wanted:
+                raise BundleError(f"{name} was altered", where=str(folder), mend="fetch the bundle again")
+        bundle = cls(folder, manifest, read_problem(folder / CONTRACT_FILE))
+        bundle._check_golden()
+        return bundle
+
+    def scores(self, columns: Columns) -> Scores:
+        """Probabilities of shape (rows, classes), or values of shape (rows,), for the contract's columns."""
+        return self.task.scores(self.member.predict(self.encoder.transform(self._derived(columns))))
+
+    def predict(self, records: Sequence[Mapping[str, Any]]) -> list[Answer]:
+        """One answer a record; records are as the request model gives them, by column name."""
+        return self.task.answers(self.scores(columns_from_records(self.problem, records)))
+
+    def _check_golden(self) -> None:
+        golden = json.loads((self.folder / GOLDEN_FILE).read_text(encoding="utf-8"))
+        found = self.scores(columns_from_records(self.problem, golden["records"]))
+        wanted = np.array(golden["scores"])
+        scale = max(1.0, float(np.abs(wanted).max()))
+        if found.shape != wanted.shape or not np.allclose(found, wanted, rtol=0, atol=GOLDEN_TOLERANCE * scale):
+            raise BundleError(
+                "it does not give its golden answers here",
+                where=str(self.folder),
+                mend="use the library versions of requirements.txt, or train again",
+            )
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """What the bundle in the folder says of itself, without loading it.
+
+    Raises:
+        BundleError: there is no manifest, or this version of Labline does not understand it.
+    """
+    try:
+        return Manifest.model_validate_json((folder / MANIFEST_FILE).read_bytes())
+    except FileNotFoundError as error:
+        raise BundleError("there is no bundle", where=str(folder), mend="train, or fetch it again") from error
+    except ValidationError as error:
+        raise BundleError(
+            f"its manifest is not understood: {error.error_count()} errors",
+            where=str(folder),
+            mend="use the version of Labline that made it, or train again",
+        ) from error
+
+
+def write_bundle(folder: Path, contents: Contents) -> Bundle:
+    """Write a bundle into a new folder, and load it as a server would: what is measured from now on is what serves."""
+    folder.mkdir(parents=True)
+    shutil.copy(contents.problem_folder / CONTRACT_FILE, folder)
+    if (contents.problem_folder / FEATURES_FILE).is_file():
+        shutil.copy(contents.problem_folder / FEATURES_FILE, folder)
+    (folder / ENCODER_FILE).write_text(contents.encoder.state.model_dump_json(indent=1), encoding="utf-8")
+    contents.member.save(folder)
+    _seal(folder, contents.manifest)  # a first time, so that the golden answers can be made by the bundle itself
+    bundle = Bundle(folder, contents.manifest, read_problem(folder / CONTRACT_FILE))
+    records = example_records(bundle.problem, GOLDEN_ROWS)
+    scores = bundle.scores(columns_from_records(bundle.problem, records))
+    golden = {"records": records, "scores": scores.tolist()}
+    (folder / GOLDEN_FILE).write_text(json.dumps(golden, indent=1), encoding="utf-8")
+    _seal(folder, contents.manifest)
+    return Bundle.load(folder)
+
+
+def finish_bundle(bundle: Bundle, profile: str, holdout: dict[str, float]) -> Bundle:
+    """Add what could only be known once the bundle could predict: the reference profile and the held-out metrics."""
+    (bundle.folder / PROFILE_FILE).write_text(profile, encoding="utf-8")
+    _seal(bundle.folder, bundle.manifest.model_copy(update={"holdout": holdout}))
+    return Bundle.load(bundle.folder)
+
+
+def _seal(folder: Path, manifest: Manifest) -> None:
+    files = {file.name: _digest(file) for file in sorted(folder.iterdir()) if file.name != MANIFEST_FILE}
+    sealed = manifest.model_copy(update={"files": files})
+    (folder / MANIFEST_FILE).write_text(sealed.model_dump_json(indent=1), encoding="utf-8")
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()

@@ -1,0 +1,92 @@
+"""Evaluation on held-out rows: metrics with bootstrap intervals, the per-class table, the confusion matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labline.model.tasks import Classification, Scores, Target, Task
+
+RESAMPLES = 500
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A figure and its 95 % percentile bootstrap interval (Efron and Tibshirani 1993)."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.4f} [{self.low:.4f}, {self.high:.4f}]"
+
+
+@dataclass(frozen=True)
+class ClassFigures:
+    """One row of the per-class table."""
+
+    name: str
+    precision: float
+    recall: float
+    f1: float
+    rows: int
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How a model does on held-out rows; `per_class` and `confusion` (true × predicted) are empty for regression."""
+
+    rows: int
+    metrics: dict[str, float]
+    headline: Interval
+    per_class: tuple[ClassFigures, ...]
+    confusion: NDArray[np.intp]
+
+
+def evaluate(task: Task, metric: str, target: Target, scores: Scores, seed: int) -> Evaluation:
+    """Figures of the scores against the target; `metric` is the one that gets an interval."""
+    figures = task.metrics(target, scores)
+    interval = _interval(
+        lambda rows: task.metric(metric, target[rows], scores[rows]), figures[metric], len(target), seed
+    )
+    if not isinstance(task, Classification):
+        return Evaluation(len(target), figures, interval, (), np.zeros((0, 0), dtype=np.intp))
+    per_class, confusion = _class_figures(task, target, scores)
+    return Evaluation(len(target), figures, interval, per_class, confusion)
+
+
+def difference(task: Task, metric: str, target: Target, ours: Scores, theirs: Scores, seed: int) -> Interval:
+    """`ours` minus `theirs` in the metric, resampled in pairs: the same rows for both."""
+
+    def gap(rows: NDArray[np.intp]) -> float:
+        drawn = target[rows]
+        return task.metric(metric, drawn, ours[rows]) - task.metric(metric, drawn, theirs[rows])
+
+    return _interval(gap, gap(np.arange(len(target))), len(target), seed)
+
+
+def _interval(figure: Callable[[NDArray[np.intp]], float], value: float, rows: int, seed: int) -> Interval:
+    random = np.random.default_rng(seed)
+    drawn = [figure(random.integers(0, rows, rows)) for _ in range(RESAMPLES)]
+    low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Interval(float(value), float(low), float(high))
+
+
+def _class_figures(
+    task: Classification, target: Target, scores: Scores
+) -> tuple[tuple[ClassFigures, ...], NDArray[np.intp]]:
+    from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+
+    labels = np.arange(len(task.classes))
+    chosen = scores.argmax(axis=1)
+    columns = precision_recall_fscore_support(target, chosen, labels=labels, zero_division=0.0)
+    table = tuple(
+        ClassFigures(name, float(precision), float(recall), float(f1), int(rows))
+        for name, precision, recall, f1, rows in zip(task.classes, *columns, strict=True)
+    )
+    return table, confusion_matrix(target, chosen, labels=labels)

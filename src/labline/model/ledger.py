@@ -1,0 +1,77 @@
+"""The ledger: every promotion, refusal and rollback, who and when and why; rows are added and never changed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy import Column, DateTime, Engine, Integer, MetaData, String, Table, Text, select
+
+Action = Literal["promoted", "kept", "rolled back"]
+
+METADATA = MetaData()
+LEDGER = Table(
+    "promotion_ledger",
+    METADATA,
+    Column("entry", Integer, primary_key=True, autoincrement=True),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("problem", String(64), nullable=False, index=True),
+    Column("action", String(16), nullable=False),
+    Column("version", Integer, nullable=False),  # champion after this entry
+    Column("other", Integer, nullable=True),  # champion before it, or the candidate that was refused
+    Column("reason", Text, nullable=False),
+    Column("who", String(128), nullable=False),
+)
+
+
+class Entry(BaseModel):
+    """One line of the ledger."""
+
+    model_config = ConfigDict(frozen=True)
+
+    problem: str
+    action: Action
+    version: int
+    other: int | None
+    reason: str
+    who: str
+    at: datetime
+
+
+class Ledger:
+    """The ledger of all problems, in the database.
+
+    Args:
+        engine: from `open_database`.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        METADATA.create_all(engine)
+
+    def add(self, entry: Entry) -> None:
+        """Write an entry."""
+        with self._engine.begin() as connection:
+            connection.execute(LEDGER.insert().values(**entry.model_dump()))
+
+    def entries(self, problem: str) -> list[Entry]:
+        """The problem's entries, the newest first."""
+        query = select(LEDGER).where(LEDGER.c.problem == problem).order_by(LEDGER.c.entry.desc())
+        with self._engine.connect() as connection:
+            rows = [dict(row) for row in connection.execute(query).mappings()]
+        for row in rows:
+            del row["entry"]
+            row["at"] = row["at"].replace(tzinfo=UTC) if row["at"].tzinfo is None else row["at"]
+        return [Entry(**row) for row in rows]
+
+    def previous_champion(self, problem: str) -> int | None:
+        """The champion before the current one; going back twice goes further back, not to and fro."""
+        reigns: list[int] = []
+        for entry in reversed(self.entries(problem)):
+            if entry.action == "promoted":
+                reigns.append(entry.version)
+            elif entry.action == "rolled back":
+                while reigns and reigns[-1] != entry.version:
+                    reigns.pop()
+        return reigns[-2] if len(reigns) > 1 else None

@@ -1,0 +1,87 @@
+"""The one door to MLflow: reaches the tracking server or the embedded store, and says so when it cannot."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from labline.config.storage import Storage
+from labline.errors import RegistryError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+# Read by MLflow when it is imported or called; what the user has set stays.
+MLFLOW_DEFAULTS = {
+    # A dead server should be named within seconds; MLflow's own defaults try for minutes.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_CONFIGURE_LOGGING": "false",  # its lines go where ours go
+    "MLFLOW_UV_AUTO_DETECT": "false",  # a model is no place for the workspace's lock file
+}
+
+
+class MlflowStore:
+    """MLflow at the configured address.
+
+    Args:
+        storage: tracking address, and where the embedded store keeps artifacts.
+    """
+
+    def __init__(self, storage: Storage) -> None:
+        self.uri = storage.tracking_uri.get_secret_value()
+        self.address = str(storage.tracking_uri)
+        self._artifact_root = storage.artifact_root
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether runs are kept in a local SQLite file, and not by a server."""
+        return self.uri.startswith("sqlite:")
+
+    @contextmanager
+    def client(self) -> Iterator[MlflowClient]:
+        """MLflow's client; global state of MLflow is set to the same address.
+
+        Raises:
+            RegistryError: nothing answers there.
+        """
+        for name, value in MLFLOW_DEFAULTS.items():
+            os.environ.setdefault(name, value)
+        import mlflow
+        from mlflow.exceptions import MlflowException
+        from sqlalchemy.exc import SQLAlchemyError
+
+        if self.is_embedded:
+            Path(self.uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        mlflow.set_tracking_uri(self.uri)
+        mlflow.set_registry_uri(self.uri)
+        try:
+            yield mlflow.MlflowClient(self.uri, self.uri)
+        except MlflowException as error:
+            if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS", "INVALID_PARAMETER_VALUE"}:
+                raise
+            raise self._unreachable(error.message.splitlines()[0]) from error
+        except (SQLAlchemyError, OSError) as error:
+            raise self._unreachable(str(error).splitlines()[0]) from error
+
+    def experiment(self, client: MlflowClient, name: str) -> str:
+        """The id of the problem's experiment, made if there is none."""
+        found = client.get_experiment_by_name(name)
+        if found is not None:
+            return str(found.experiment_id)
+        location = None
+        if self.is_embedded:
+            root = self._artifact_root
+            location = f"{root if '://' in root else Path(root).resolve().as_uri()}/{name}"
+        return str(client.create_experiment(name, artifact_location=location))
+
+    def _unreachable(self, why: str) -> RegistryError:
+        return RegistryError(
+            f"MLflow is out of reach: {why}",
+            where=self.address,
+            mend="start it, or correct storage.tracking_uri (LABLINE_STORAGE__TRACKING_URI)",
+        )

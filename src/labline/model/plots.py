@@ -1,0 +1,96 @@
+"""Plots of a run: confusion matrix, importances, calibration; for regression predicted against true."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from labline.model.evaluation import Evaluation
+from labline.model.tasks import Classification, Scores, Target, Task
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+FEATURES_SHOWN = 25
+BINS = 10
+COLOUR = "#2f6f8f"
+
+
+def run_plots(
+    task: Task,
+    evaluation: Evaluation,
+    target: Target,
+    scores: Scores,
+    importances: tuple[Sequence[str], NDArray[np.float64]],
+) -> dict[str, Figure]:
+    """The plots that belong to a run, by file name."""
+    plots = {"importances.png": importance_plot(*importances)}
+    if isinstance(task, Classification):
+        plots["confusion_matrix.png"] = confusion_plot(task, evaluation)
+        plots["calibration.png"] = calibration_plot(target, scores)
+    else:
+        plots["predicted_against_true.png"] = regression_plot(target, scores)
+    return plots
+
+
+def confusion_plot(task: Classification, evaluation: Evaluation) -> Figure:
+    """Counts of true against predicted class, shaded by the share of the true class."""
+    counts = evaluation.confusion
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    names = [name.replace("_", " ") for name in task.classes]
+    figure = Figure(figsize=(2.5 + 0.8 * len(names), 2.0 + 0.7 * len(names)), layout="constrained")
+    axes = figure.subplots()
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for (row, column), count in np.ndenumerate(counts):
+        ink = "white" if shares[row, column] > 0.5 else "black"
+        axes.text(column, row, f"{count}", ha="center", va="center", color=ink)
+    axes.set_xticks(range(len(names)), names, rotation=40, ha="right")
+    axes.set_yticks(range(len(names)), names)
+    axes.set(xlabel="predicted", ylabel="true", title=f"Confusion matrix, {evaluation.rows:,} held-out rows")
+    return figure
+
+
+def importance_plot(names: Sequence[str], importances: NDArray[np.float64]) -> Figure:
+    """Share of each feature in the total gain of all splits, the largest first."""
+    order = np.argsort(importances)[-FEATURES_SHOWN:]
+    total = importances.sum() or 1.0
+    figure = Figure(figsize=(7, 1.2 + 0.25 * len(order)), layout="constrained")
+    axes = figure.subplots()
+    axes.barh([names[index] for index in order], importances[order] / total, color=COLOUR)
+    axes.set(xlabel="share of total gain", title="Importances")
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def calibration_plot(target: Target, scores: Scores) -> Figure:
+    """Confidence of the chosen class against how often it was right, in ten bins of as many rows each."""
+    confidence = scores.max(axis=1)
+    right = scores.argmax(axis=1) == target
+    groups = np.array_split(np.argsort(confidence), min(BINS, len(confidence)))
+    said = [confidence[group].mean() for group in groups]
+    was = [right[group].mean() for group in groups]
+    figure = Figure(figsize=(5, 5), layout="constrained")
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], color="grey", linestyle="--", label="perfect")
+    axes.plot(said, was, marker="o", color=COLOUR, label="this model")
+    low = max(0.0, min(*said, *was) - 0.05)
+    axes.set(
+        xlim=(low, 1.01), ylim=(low, 1.01), xlabel="confidence", ylabel="share that was right", title="Calibration"
+    )
+    axes.legend(loc="upper left", frameon=False)
+    return figure
+
+
+def regression_plot(target: Target, scores: Scores) -> Figure:
+    """Predicted against true values."""
+    figure = Figure(figsize=(5, 5), layout="constrained")
+    axes = figure.subplots()
+    limits = [min(target.min(), scores.min()), max(target.max(), scores.max())]
+    axes.plot(limits, limits, color="grey", linestyle="--")
+    axes.scatter(target, scores, s=6, alpha=0.4, color=COLOUR)
+    axes.set(xlabel="true", ylabel="predicted", title="Predicted against true, held-out rows")
+    return figure

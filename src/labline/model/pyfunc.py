@@ -1,0 +1,46 @@
+"""The bundle as an MLflow pyfunc model: `mlflow.pyfunc.load_model("models:/obesity@champion").predict(frame)`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from labline.contract import settle
+from labline.model.bundle import Bundle
+from labline.model.tasks import Classification, Scores
+
+
+class BundleModel:
+    """What MLflow calls; a thin shell around the bundle, which knows nothing of MLflow or pandas."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self.bundle = bundle
+
+    def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
+        """A frame with `prediction` and, where there are classes, a probability for each; the input's index is kept."""
+        del params  # the model has none; MLflow passes them all the same
+        return predictions_frame(self.bundle, score_frame(self.bundle, model_input), model_input.index)
+
+
+def score_frame(bundle: Bundle, frame: pd.DataFrame) -> Scores:
+    """The bundle's scores for a frame that holds the contract's columns."""
+    absent = np.full(len(frame), None, dtype=object)  # a column that may be missing may be left out
+    columns = {name: frame[name].to_numpy() if name in frame else absent for name in bundle.problem.columns}
+    return bundle.scores(settle(bundle.problem, columns))
+
+
+def predictions_frame(bundle: Bundle, scores: Scores, index: pd.Index[Any]) -> pd.DataFrame:
+    """Scores as a frame: `prediction`, then one column a class."""
+    frame = pd.DataFrame({"prediction": bundle.task.decisions(scores)}, index=index)
+    if isinstance(bundle.task, Classification):
+        frame = frame.astype({"prediction": "str"})
+        frame[list(bundle.task.classes)] = scores
+    return frame
+
+
+def _load_pyfunc(path: str) -> BundleModel:
+    """MLflow's entry into a model with a loader module."""
+    return BundleModel(Bundle.load(Path(path)))

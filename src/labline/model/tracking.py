@@ -1,0 +1,184 @@
+"""The MLflow run of a training: parameters, metrics, plots, data lineage, and the bundle as a pyfunc model."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from labline.contract.examples import example_record
+from labline.contract.signature import signature
+from labline.model.bundle import Bundle
+from labline.model.evaluation import Evaluation
+from labline.model.registry import ARTIFACT, Registry, Version
+from labline.model.training import Fitted, Tried
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from mlflow import MlflowClient
+
+KIND = "labline.kind"
+TRIED = "tried"
+TRAINING = "training"
+# What loading the bundle needs, and nothing of what training needs.
+REQUIREMENTS = ["labline", "lightgbm", "numpy", "pydantic", "pyyaml", "pandas"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the leaderboard; `holdout` is None for what was tried and not registered."""
+
+    family: str
+    feature_set: str
+    mean: float
+    deviation: float
+    holdout: float | None
+    fit_seconds: float
+    data: str
+    version: int | None
+    aliases: tuple[str, ...]
+    run_id: str
+    started_at: pd.Timestamp
+
+
+def log_training(
+    registry: Registry,
+    bundle: Bundle,
+    fitted: Fitted,
+    evaluation: Evaluation,
+    plots: Mapping[str, Figure],
+) -> Version:
+    """Log the run with what was tried below it, and register the bundle as the challenger."""
+    import mlflow
+    from mlflow.entities import Metric, Param, RunTag
+
+    manifest = bundle.manifest
+    with registry.store.client() as client:
+        experiment = registry.store.experiment(client, registry.problem)
+        mlflow.set_experiment(experiment_id=experiment)
+        with mlflow.start_run(run_name=f"{registry.problem} {fitted.best.family}", log_system_metrics=False) as run:
+            run_id = run.info.run_id
+            now = int(time.time() * 1000)
+            figures = _figures(fitted.best) | {f"holdout_{name}": v for name, v in evaluation.metrics.items()}
+            figures |= {"holdout_low": evaluation.headline.low, "holdout_high": evaluation.headline.high}
+            tags = _tags(fitted.best, TRAINING) | {
+                "labline.data": manifest.data.kind,
+                "labline.data_origin": manifest.data.origin,
+                "labline.digest": bundle.digest,
+            }
+            parameters = fitted.parameters | {"seed": manifest.data.seed, "holdout_share": manifest.data.holdout_share}
+            client.log_batch(
+                run_id,
+                metrics=[Metric(name, value, now, 0) for name, value in figures.items()],
+                params=[Param(name, str(value)) for name, value in parameters.items()],
+                tags=[RunTag(name, value) for name, value in tags.items()],
+            )
+            _log_lineage(bundle)
+            _log_tables(evaluation)
+            for name, figure in plots.items():
+                mlflow.log_figure(figure, f"plots/{name}")
+            logged = _log_bundle(bundle)
+            for tried in fitted.tried:
+                _log_tried(client, experiment, run_id, tried, manifest.data.kind)
+    return registry.register(run_id, logged, {key: tags[key] for key in ("labline.data", "labline.digest")})
+
+
+def _log_bundle(bundle: Bundle) -> str:
+    """Log the bundle as a pyfunc model; returns its address."""
+    import mlflow
+
+    record = example_record(bundle.problem)
+    example = pd.DataFrame([record])
+    logged = mlflow.pyfunc.log_model(
+        name=ARTIFACT,
+        loader_module="labline.model.pyfunc",
+        data_path=str(bundle.folder),
+        signature=signature(bundle.problem),
+        input_example=example,
+        pip_requirements=REQUIREMENTS,
+        metadata={"digest": bundle.digest},
+    )
+    return str(logged.model_uri)
+
+
+def _log_lineage(bundle: Bundle) -> None:
+    """Where the rows come from: source, hash, count; never the rows themselves."""
+    import mlflow
+    from mlflow.data.code_dataset_source import CodeDatasetSource
+    from mlflow.data.meta_dataset import MetaDataset
+
+    data = bundle.manifest.data
+    source = CodeDatasetSource({"labline.origin": data.origin, "labline.sha256": data.sha256})
+    # mypy takes an inherited method for abstract; MLflow's documentation makes one just so
+    dataset = MetaDataset(source, name=f"{bundle.problem.name}-{data.kind}", digest=data.sha256[:12])  # type: ignore[abstract]
+    mlflow.log_input(dataset, context="training")
+    mlflow.log_params({"data_sha256": data.sha256, "data_rows": data.rows, "data_holdout_rows": data.holdout_rows})
+
+
+def _log_tables(evaluation: Evaluation) -> None:
+    import mlflow
+
+    if evaluation.per_class:
+        rows: list[dict[str, Any]] = [vars(figures) for figures in evaluation.per_class]
+        mlflow.log_dict({"holdout": rows}, "tables/per_class.json")
+        mlflow.log_dict({"true_by_predicted": evaluation.confusion.tolist()}, "tables/confusion_matrix.json")
+
+
+def _log_tried(client: MlflowClient, experiment: str, parent: str, tried: Tried, data: str) -> None:
+    from mlflow.entities import Metric, RunTag
+
+    tags = _tags(tried, TRIED) | {"mlflow.parentRunId": parent, "labline.data": data}
+    run = client.create_run(experiment, run_name=f"{tried.family} · {tried.feature_set}", tags=tags)
+    now = int(time.time() * 1000)
+    client.log_batch(
+        run.info.run_id,
+        metrics=[Metric(name, value, now, 0) for name, value in _figures(tried).items()],
+        tags=[RunTag("mlflow.runName", f"{tried.family} · {tried.feature_set}")],
+    )
+    client.set_terminated(run.info.run_id)
+
+
+def _tags(tried: Tried, kind: str) -> dict[str, str]:
+    return {KIND: kind, "labline.family": tried.family, "labline.feature_set": tried.feature_set}
+
+
+def _figures(tried: Tried) -> dict[str, float]:
+    figures = {"fit_seconds": tried.fit_seconds}
+    for name in tried.fold_metrics[0]:
+        figures |= {f"cv_{name}_mean": tried.mean(name), f"cv_{name}_std": tried.deviation(name)}
+    return figures
+
+
+def leaderboard(registry: Registry, metric: str, *, greater_first: bool) -> list[Row]:
+    """Everything that was ever tried for the problem, the best mean in cross-validation first."""
+    versions = {version.run_id: version for version in registry.versions()}
+    with registry.store.client() as client:
+        experiment = client.get_experiment_by_name(registry.problem)
+        if experiment is None:
+            return []
+        runs = client.search_runs([experiment.experiment_id], max_results=1000)
+    rows = [_row(run, metric, versions.get(run.info.run_id)) for run in runs if f"cv_{metric}_mean" in run.data.metrics]
+    registered = {(row.family, row.feature_set, row.mean) for row in rows if row.version is not None}
+    # a registered run stands for the entry below it that it was made of
+    rows = [row for row in rows if row.version or (row.family, row.feature_set, row.mean) not in registered]
+    return sorted(rows, key=lambda row: -row.mean if greater_first else row.mean)
+
+
+def _row(run: Any, metric: str, version: Version | None) -> Row:
+    figures, tags = run.data.metrics, run.data.tags
+    return Row(
+        family=tags.get("labline.family", "?"),
+        feature_set=tags.get("labline.feature_set", "?"),
+        mean=figures[f"cv_{metric}_mean"],
+        deviation=figures[f"cv_{metric}_std"],
+        holdout=figures.get(f"holdout_{metric}"),
+        fit_seconds=figures.get("fit_seconds", float("nan")),
+        data=tags.get("labline.data", "?"),
+        version=version.number if version else None,
+        aliases=version.aliases if version else (),
+        run_id=run.info.run_id,
+        started_at=pd.Timestamp(run.info.start_time, unit="ms", tz="UTC"),
+    )

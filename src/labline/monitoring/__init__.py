@@ -1,0 +1,1 @@
+"""Monitoring: the prediction log, the reference profile, drift, summaries and report pages."""

@@ -1,0 +1,146 @@
+"""The prediction log: every answered prediction with its id, model version, input and answer."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import uuid
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from loguru import logger
+from sqlalchemy import JSON, BigInteger, Column, DateTime, Engine, Index, Integer, MetaData, String, Table, func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+METADATA = MetaData()
+PREDICTIONS = Table(
+    "predictions",
+    METADATA,
+    # the order of arrival; SQLite counts only an INTEGER by itself
+    Column("sequence", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("prediction_id", String(36), nullable=False, unique=True),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("problem", String(64), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("input", JSON, nullable=False),
+    Column("prediction", JSON, nullable=False),
+    Column("probabilities", JSON, nullable=False),
+)
+Index("predictions_by_problem", PREDICTIONS.c.problem, PREDICTIONS.c.sequence)
+
+BATCH_MAX = 1000
+CLOSE_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Logged:
+    """One answered prediction."""
+
+    prediction_id: str
+    at: datetime
+    problem: str
+    version: int
+    input: dict[str, Any]
+    prediction: str | float
+    probabilities: dict[str, float]
+
+
+def new_prediction_id() -> str:
+    """A random UUID (RFC 9562, version 4)."""
+    return str(uuid.uuid4())
+
+
+class PredictionLog:
+    """The log in the database.
+
+    Args:
+        engine: from `open_database`.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        METADATA.create_all(engine)
+
+    def add(self, rows: Sequence[Logged]) -> None:
+        """Write the rows, all or none; they are on disk when this returns."""
+        with self._engine.begin() as connection:
+            connection.execute(PREDICTIONS.insert(), [vars(row) for row in rows])
+
+    def last(self, problem: str, rows: int) -> list[Logged]:
+        """The problem's last predictions, the oldest of them first."""
+        query = (
+            select(PREDICTIONS)
+            .where(PREDICTIONS.c.problem == problem)
+            .order_by(PREDICTIONS.c.sequence.desc())
+            .limit(rows)
+        )
+        with self._engine.connect() as connection:
+            found = connection.execute(query).mappings().all()
+        return [_logged(dict(row)) for row in reversed(found)]
+
+    def count(self, problem: str) -> int:
+        """How many predictions of the problem are in the log."""
+        query = select(func.count()).select_from(PREDICTIONS).where(PREDICTIONS.c.problem == problem)
+        with self._engine.connect() as connection:
+            return int(connection.execute(query).scalar_one())
+
+
+def _logged(row: dict[str, Any]) -> Logged:
+    del row["sequence"]
+    if row["at"].tzinfo is None:  # SQLite keeps no time zone; all that is written is UTC
+        row["at"] = row["at"].replace(tzinfo=UTC)
+    return Logged(**row)
+
+
+class LogWriter:
+    """Writes for a server: one thread commits what many requests hand in, each told when its rows are on disk.
+
+    Args:
+        log: where to write.
+    """
+
+    def __init__(self, log: PredictionLog) -> None:
+        self._log = log
+        self._queue: queue.SimpleQueue[tuple[Sequence[Logged], Future[None]] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="prediction-log", daemon=True)
+        self._thread.start()
+        self.failure: str | None = None
+
+    def submit(self, rows: Sequence[Logged]) -> Future[None]:
+        """Hand rows in; the future is done when they are on disk, or holds the error."""
+        done: Future[None] = Future()
+        self._queue.put((rows, done))
+        return done
+
+    def close(self) -> None:
+        """Write what was handed in, then stop."""
+        self._queue.put(None)
+        self._thread.join(CLOSE_SECONDS)
+
+    def _run(self) -> None:
+        open_ = True
+        while open_:
+            batch = [self._queue.get()]
+            # everything that came in during the last commit shares the next one
+            while not self._queue.empty() and len(batch) < BATCH_MAX:
+                batch.append(self._queue.get())
+            open_ = None not in batch
+            self._write([item for item in batch if item is not None])
+
+    def _write(self, batch: list[tuple[Sequence[Logged], Future[None]]]) -> None:
+        if not batch:
+            return
+        try:
+            self._log.add([row for rows, _ in batch for row in rows])
+        except SQLAlchemyError as error:
+            self.failure = type(error).__name__
+            logger.error("{} predictions could not be logged: {}", sum(len(rows) for rows, _ in batch), error)
+            for _, done in batch:
+                done.set_exception(error)
+        else:
+            self.failure = None
+            for _, done in batch:
+                done.set_result(None)

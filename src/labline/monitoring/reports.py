@@ -1,0 +1,185 @@
+"""Report pages by Evidently. Its import takes seconds and much memory: run in a worker, never in a server's loop."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict
+
+from labline.contract import CategoryColumn, Columns, Problem
+from labline.errors import DataError
+from labline.monitoring.profile import PREDICTION
+
+SEED = 7  # a page made twice from the same rows shows the same sample
+
+
+class ReportKind(StrEnum):
+    """The pages there are; the names are the last part of their addresses."""
+
+    DATA_DRIFT = "data-drift"
+    TARGET_DRIFT = "target-drift"
+    DATA_QUALITY = "data-quality"
+    MODEL_PERFORMANCE = "model-performance"
+
+
+@dataclass(frozen=True)
+class ReportRows:
+    """Rows of one side of a page: the contract's columns, the predictions, and labels where they are known."""
+
+    columns: Columns
+    predictions: np.ndarray[Any, Any]
+    labels: np.ndarray[Any, Any] | None
+
+
+class ReportResult(BaseModel):
+    """A page that was written, its numbers, and what it leaves out."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: ReportKind
+    path: Path
+    rows: int
+    reference_rows: int
+    notes: list[str] = []
+    metrics: list[dict[str, Any]] = []
+
+
+def write_report(
+    kind: ReportKind,
+    problem: Problem,
+    reference: ReportRows,
+    current: ReportRows,
+    *,
+    folder: Path,
+    label: str,
+    rows_max: int,
+) -> ReportResult:
+    """Write a page under `folder`, with a name of its own, and give its numbers.
+
+    Args:
+        kind: which page.
+        problem: the contract.
+        reference: held-out rows of the training data.
+        current: the window.
+        folder: `reports/<problem>` of the workspace.
+        label: what the name says of the window, e.g. `v3-last300`.
+        rows_max: a side with more rows is sampled down to this, and a note says so.
+
+    Raises:
+        DataError: the page needs labels and the window has none.
+    """
+    if kind is ReportKind.MODEL_PERFORMANCE and current.labels is None:
+        raise DataError("the window has no labels", mend="use source=current, which has them")
+    notes: list[str] = []
+    frames = {
+        side: _sampled(_frame(problem, rows, kind), rows_max, f"{side} rows", notes)
+        for side, rows in (("reference", reference), ("window", current))
+    }
+    for name in _unusable(frames):
+        notes.append(f"{name} is left out: it has no values on one side")
+        frames = {side: frame.drop(columns=name) for side, frame in frames.items()}
+    snapshot = _run(kind, problem, frames)
+    folder.mkdir(parents=True, exist_ok=True)
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    path = folder / f"{stamp}-{kind}-{label}-{uuid.uuid4().hex[:6]}.html"
+    snapshot.save_html(str(path))  # a Path would be taken, and nothing written
+    if not path.is_file():
+        raise DataError("the page was not written", where=str(path), mend="see that the folder can be written to")
+    return ReportResult(
+        kind=kind,
+        path=path,
+        rows=len(frames["window"]),
+        reference_rows=len(frames["reference"]),
+        notes=notes,
+        metrics=[_number(metric) for metric in snapshot.dict()["metrics"]],
+    )
+
+
+def _frame(problem: Problem, rows: ReportRows, kind: ReportKind) -> pd.DataFrame:
+    frame = pd.DataFrame({name: rows.columns[name] for name in problem.columns})
+    frame[PREDICTION] = rows.predictions
+    if rows.labels is not None and kind is not ReportKind.DATA_DRIFT:
+        frame[problem.target] = rows.labels
+    return frame
+
+
+def _sampled(frame: pd.DataFrame, rows_max: int, what: str, notes: list[str]) -> pd.DataFrame:
+    if len(frame) <= rows_max:
+        return frame
+    notes.append(f"{what}: a random sample of {rows_max:,} of {len(frame):,}")
+    return frame.sample(rows_max, random_state=SEED)
+
+
+def _unusable(frames: Mapping[str, pd.DataFrame]) -> list[str]:
+    """Columns that one side lacks or has only missing values in: one of these would kill a whole page."""
+    every = {str(name) for frame in frames.values() for name in frame.columns}
+    return sorted(name for name in every if any(name in f and f[name].isna().all() for f in frames.values()))
+
+
+def _run(kind: ReportKind, problem: Problem, frames: Mapping[str, pd.DataFrame]) -> Any:
+    os.environ["DO_NOT_TRACK"] = "1"  # Evidently reads it when it is imported
+    from evidently import DataDefinition, Dataset, MulticlassClassification, Regression, Report
+
+    both = set.intersection(*(set(frame.columns) for frame in frames.values()))
+    names = [name for name, column in problem.columns.items() if isinstance(column, CategoryColumn)]
+    outcome = [PREDICTION, problem.target]
+    categories = [name for name in (*names, *(outcome if problem.classes else ())) if name in both]
+    numbers = [name for name in both if name not in categories]
+    labelled: dict[str, Any] = {}
+    if {*outcome} <= both:
+        if problem.classes:
+            labelled["classification"] = [MulticlassClassification(target=problem.target, prediction_labels=PREDICTION)]
+        else:
+            labelled["regression"] = [Regression(target=problem.target, prediction=PREDICTION)]
+    definition = DataDefinition(numerical_columns=numbers, categorical_columns=categories, **labelled)
+    order = [name for name in (*problem.columns, *outcome) if name in both]
+    reference, current = (
+        Dataset.from_pandas(frames[side][order], data_definition=definition) for side in ("reference", "window")
+    )
+    with np.errstate(all="ignore"):
+        return Report(_metrics(kind, problem, order)).run(current, reference)
+
+
+def _metrics(kind: ReportKind, problem: Problem, present: list[str]) -> list[Any]:
+    from evidently import presets
+    from evidently.metrics import ValueDrift
+
+    pages: dict[ReportKind, Callable[[], list[Any]]] = {
+        ReportKind.DATA_DRIFT: lambda: [
+            presets.DataDriftPreset(columns=[name for name in present if name in problem.columns])
+        ],
+        ReportKind.TARGET_DRIFT: lambda: [
+            ValueDrift(column=name) for name in (PREDICTION, problem.target) if name in present
+        ],
+        ReportKind.DATA_QUALITY: lambda: [presets.DataSummaryPreset(columns=present)],
+        ReportKind.MODEL_PERFORMANCE: lambda: [
+            presets.ClassificationPreset() if problem.classes else presets.RegressionPreset()
+        ],
+    }
+    return pages[kind]()
+
+
+def _number(metric: Mapping[str, Any]) -> dict[str, Any]:
+    """A metric of a page as plain JSON: its name, what it is about, and its value."""
+    config = metric.get("config") or {}
+    about = {key: config[key] for key in ("column", "method") if config.get(key) is not None}
+    return {"name": str(metric.get("metric_name", "")), **about, "value": _plain(metric.get("value"))}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not np.isfinite(value):
+        return None  # JSON has no NaN
+    return value if value is None or isinstance(value, int | float | str | bool) else str(value)

@@ -1,0 +1,197 @@
+"""The summary: is the champion still fit for what it meets? A window of traffic against the bundle's profile."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from labline.config.monitoring import Monitoring
+from labline.contract import Columns, NumberColumn, Problem
+from labline.model.bundle import Bundle
+from labline.monitoring.drift import Drift, category_drift, number_drift
+from labline.monitoring.profile import PREDICTION, NumberProfile, Profile
+
+Status = Literal["ok", "warn", "drift", "insufficient_data"]
+WindowSource = Literal["log", "current"]
+
+
+@dataclass(frozen=True)
+class Window:
+    """Rows to judge: plain columns, the predictions for them, and the labels where they are known.
+
+    Attributes:
+        source: the prediction log, or the "current" set.
+        columns: the contract's columns, each of shape (rows,).
+        predictions: shape (rows,): class names or values.
+        labels: shape (rows,), or None.
+        performance: the task's metrics against the labels, or None.
+        since: time of the first row, where it has one.
+        until: time of the last row.
+    """
+
+    source: WindowSource
+    columns: Columns
+    predictions: NDArray[Any]
+    labels: NDArray[Any] | None = None
+    performance: dict[str, float] | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return len(self.predictions)
+
+
+class ColumnSummary(BaseModel):
+    """One column of the window against the profile."""
+
+    model_config = ConfigDict(frozen=True)
+
+    column: str
+    test: str
+    statistic: float
+    p_value: float
+    effect: float
+    drifted: bool
+    missing_share: float
+    reference_missing_share: float
+    new_categories: list[str] = []
+    out_of_range_share: float = 0.0
+
+
+class Summary(BaseModel):
+    """What GET /monitor answers."""
+
+    model_config = ConfigDict(frozen=True)
+
+    problem: str
+    model_version: int
+    source: WindowSource
+    status: Status
+    reasons: list[str]
+    rows: int
+    rows_wanted: int
+    since: datetime | None
+    until: datetime | None
+    reference_rows: int
+    prediction: ColumnSummary | None = None
+    predictions: dict[str, int] = {}
+    columns: list[ColumnSummary] = []
+    performance: dict[str, float] | None = None
+    holdout: dict[str, float] = {}
+    trained_on: str = ""
+
+
+def summarise(
+    bundle: Bundle, version: int, profile: Profile, window: Window, wanted: int, settings: Monitoring
+) -> Summary:
+    """The summary of a window; below `rows_min` rows it says so and judges nothing."""
+    problem = bundle.problem
+    base: dict[str, Any] = {
+        "problem": problem.name,
+        "model_version": version,
+        "source": window.source,
+        "rows": window.rows,
+        "rows_wanted": wanted,
+        "since": window.since,
+        "until": window.until,
+        "reference_rows": profile.rows,
+        "holdout": profile.holdout,
+        "trained_on": bundle.manifest.data.kind,
+    }
+    if window.rows < settings.rows_min:
+        said = f"{window.rows} rows in the window; {settings.rows_min} are needed to say anything"
+        return Summary(status="insufficient_data", reasons=[said], **base)
+    names = [*problem.columns, PREDICTION]
+    drifts = [_drift(name, profile, window) for name in names]
+    significant = _benjamini_hochberg([drift.p_value for drift in drifts], settings.alpha)
+    rows = [
+        _column(name, problem, profile, window, drift, bool(flag) and drift.effect >= settings.effect_floor)
+        for name, drift, flag in zip(names, drifts, significant, strict=True)
+    ]
+    columns, prediction = rows[:-1], rows[-1]
+    status, reasons = _status(columns, prediction, settings)
+    counts: dict[str, int] = {}
+    if problem.classes:
+        counts = {name: int((window.predictions == name).sum()) for name in problem.classes}
+    return Summary(
+        status=status,
+        reasons=reasons,
+        columns=sorted(columns, key=lambda row: -row.effect),
+        prediction=prediction,
+        predictions=counts,
+        performance=window.performance,
+        **base,
+    )
+
+
+def _drift(name: str, profile: Profile, window: Window) -> Drift:
+    if name == PREDICTION:
+        reference, values = profile.prediction, window.predictions
+    else:
+        reference, values = profile.numbers.get(name) or profile.categories[name], window.columns[name]
+    if isinstance(reference, NumberProfile):
+        return number_drift(reference, values)
+    return category_drift(reference, values)
+
+
+def _column(
+    name: str, problem: Problem, profile: Profile, window: Window, drift: Drift, drifted: bool
+) -> ColumnSummary:
+    reference: Any = profile.prediction if name == PREDICTION else None
+    values = window.predictions if name == PREDICTION else window.columns[name]
+    if reference is None:
+        reference = profile.numbers.get(name) or profile.categories[name]
+    new: list[str] = []
+    if isinstance(reference, NumberProfile):
+        missing = float(np.isnan(values).mean())
+    else:
+        missing = float(np.mean([value is None for value in values]))
+        new = sorted({value for value in values if value is not None} - set(reference.counts))
+    column = problem.columns.get(name)
+    outside = 0.0
+    if isinstance(column, NumberColumn):
+        low = -np.inf if column.minimum is None else column.minimum
+        high = np.inf if column.maximum is None else column.maximum
+        outside = float(np.mean((values < low) | (values > high)))
+    return ColumnSummary(
+        column=name,
+        test=drift.test,
+        statistic=drift.statistic,
+        p_value=drift.p_value,
+        effect=drift.effect,
+        drifted=drifted,
+        missing_share=missing,
+        reference_missing_share=reference.missing / max(reference.rows, 1),
+        new_categories=new,
+        out_of_range_share=outside,
+    )
+
+
+def _benjamini_hochberg(p_values: Sequence[float], alpha: float) -> NDArray[np.bool_]:
+    """Which tests are significant at false discovery rate alpha (Benjamini and Hochberg 1995)."""
+    from scipy.stats import false_discovery_control
+
+    return np.asarray(false_discovery_control(p_values) <= alpha)
+
+
+def _status(
+    columns: Sequence[ColumnSummary], prediction: ColumnSummary, settings: Monitoring
+) -> tuple[Status, list[str]]:
+    drifted = [row for row in columns if row.drifted]
+    reasons = [f"{row.column} drifted ({row.test}, effect {row.effect:.2f}, p {row.p_value:.1e})" for row in drifted]
+    if prediction.drifted:
+        reasons.append(f"the predictions drifted (effect {prediction.effect:.2f}, p {prediction.p_value:.1e})")
+    reasons += [
+        f"{row.column} has new categories: {', '.join(row.new_categories)}" for row in columns if row.new_categories
+    ]
+    if len(drifted) >= settings.drift_share * len(columns):
+        return "drift", reasons
+    return ("warn", reasons) if reasons else ("ok", ["no column and no prediction drifted"])

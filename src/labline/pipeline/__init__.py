@@ -1,0 +1,31 @@
+"""The use cases. The CLI, notebooks, the API, schedulers and CI all call these; none of them adds logic of its own."""
+
+from labline.pipeline.champion import Served, champion, served, served_from
+from labline.pipeline.data import Checked, check, prepare
+from labline.pipeline.monitoring import monitor, report
+from labline.pipeline.predicting import predict, score
+from labline.pipeline.problem import open_problem
+from labline.pipeline.promotion import Promotion, history, promote, rollback
+from labline.pipeline.training import Trained, leaderboard, train
+
+__all__ = [
+    "Checked",
+    "Promotion",
+    "Served",
+    "Trained",
+    "champion",
+    "check",
+    "history",
+    "leaderboard",
+    "monitor",
+    "open_problem",
+    "predict",
+    "prepare",
+    "promote",
+    "report",
+    "rollback",
+    "score",
+    "served",
+    "served_from",
+    "train",
+]

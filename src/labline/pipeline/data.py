@@ -1,0 +1,117 @@
+"""Take a problem's rows, and check them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from loguru import logger
+
+from labline.config import Config
+from labline.contract import Columns, Problem, settle
+from labline.model.tasks import task_of
+from labline.progress import Progress, silent
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from labline.data import CheckReport, Snapshot, Split
+    from labline.data.leakage import Leak
+    from labline.data.sources.taking import Choice, Role
+
+ROLES: tuple[Role, ...] = ("train", "current")
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What the check of one snapshot found."""
+
+    snapshot: Snapshot
+    report: CheckReport
+    leaks: tuple[Leak, ...] = ()
+    overlapping_rows: int = 0
+
+    @property
+    def ok(self) -> bool:
+        """Whether the rows may be trained on."""
+        return self.report.ok and not self.leaks and not self.overlapping_rows
+
+
+def prepare(
+    config: Config,
+    problem: Problem,
+    *,
+    source: Choice = "auto",
+    files: dict[Role, str] | None = None,
+    progress: Progress = silent,
+) -> list[Snapshot]:
+    """Take the problem's rows and keep them as snapshots, `train` first.
+
+    Args:
+        config: where things are.
+        problem: the contract.
+        source: `auto`, `kaggle` or `sample`.
+        files: paths or addresses to take instead, by role; with `train` given, other roles are taken only if given.
+        progress: told of each step.
+
+    Raises:
+        DataError: a source cannot be read, or rows lack columns.
+    """
+    from labline.data import Snapshots
+    from labline.data.sources.taking import take
+
+    files = files or {}
+    snapshots = Snapshots(config.settings.data, problem)
+    kept = []
+    for index, role in enumerate(ROLES):
+        if files and role not in files:
+            continue
+        progress(f"take {role} rows", index / len(ROLES))
+        taken = take(problem, role, source, config, files.get(role))
+        if taken is not None:
+            snapshot = snapshots.keep(taken, role)
+            logger.info("{} {}: {:,} rows from {}", problem.name, role, snapshot.rows, snapshot.origin)
+            kept.append(snapshot)
+    return kept
+
+
+def check(config: Config, problem: Problem, progress: Progress = silent) -> list[Checked]:
+    """Check the snapshots in use, `train` first; findings are returned, not raised.
+
+    Raises:
+        DataError: no rows were taken yet.
+    """
+    from labline.data import Snapshots, check_frame
+    from labline.data.leakage import determining_columns, overlap
+
+    snapshots = Snapshots(config.settings.data, problem)
+    checked = []
+    for index, role in enumerate(ROLES):
+        snapshot = snapshots.need(role) if role == "train" else snapshots.in_use(role)
+        if snapshot is None:
+            continue
+        progress(f"check {role} rows", index / len(ROLES))
+        frame = snapshots.read(role, snapshot.sha256)
+        found = check_frame(frame, problem, with_target=role == "train" or problem.target in frame)
+        if role != "train" or not found.ok:
+            checked.append(Checked(snapshot, found))
+            continue
+        progress("look for leaks", 0.3)
+        leaks = determining_columns(frame, problem, config.training.seed)
+        overlapping = len(overlap(frame, problem, split_of(config, problem, frame)))
+        checked.append(Checked(snapshot, found, tuple(leaks), overlapping))
+    return checked
+
+
+def split_of(config: Config, problem: Problem, frame: pd.DataFrame) -> Split:
+    """The hold-out split of a frame under the configured seed and share."""
+    from labline.data import split
+
+    task = task_of(problem)
+    strata = task.strata(task.encode(frame[problem.target]))
+    return split(frame, problem, strata, share=config.training.holdout_share, seed=config.training.seed)
+
+
+def columns_of(problem: Problem, frame: pd.DataFrame) -> Columns:
+    """Plain columns of a frame, the contract's policies applied."""
+    return settle(problem, {name: frame[name].to_numpy() for name in problem.columns})

@@ -1,0 +1,130 @@
+"""Monitor: a window of traffic against what the champion was trained on."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from labline.config import Config
+from labline.contract import columns_from_records
+from labline.database import open_database
+from labline.errors import DataError
+from labline.model.bundle import PROFILE_FILE, Bundle
+from labline.monitoring.prediction_log import PredictionLog
+from labline.monitoring.profile import Profile
+from labline.monitoring.summary import Summary, Window, WindowSource, summarise
+from labline.pipeline.champion import Served
+from labline.pipeline.data import columns_of
+from labline.pipeline.training import holdout_frame
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from labline.monitoring.reports import ReportKind, ReportResult, ReportRows
+
+
+def monitor(config: Config, served: Served, *, rows: int | None = None, source: WindowSource = "log") -> Summary:
+    """Judge the last rows of the prediction log, or the whole "current" set.
+
+    Args:
+        config: limits, and where things are.
+        served: the champion.
+        rows: of the log; the configured window when None.
+        source: `log` or `current`.
+
+    Raises:
+        DataError: `current` is asked for, and no such rows were taken or they break the contract.
+    """
+    wanted = rows or config.monitoring.window
+    bundle = _bundle(served.folder)
+    profile = Profile.model_validate_json((served.folder / PROFILE_FILE).read_bytes())
+    window = read_window(config, bundle, wanted, source)
+    return summarise(bundle, served.version, profile, window, wanted, config.monitoring)
+
+
+def report(
+    config: Config, served: Served, kind: ReportKind, *, rows: int | None = None, source: WindowSource = "log"
+) -> Summary | ReportResult:
+    """Write an Evidently page of the window against the hold-out; the summary instead, where there is too little.
+
+    Raises:
+        DataError: the training data is not in this workspace, or the page needs labels and there are none.
+    """
+    from labline.monitoring.reports import write_report
+
+    summary = monitor(config, served, rows=rows, source=source)
+    if summary.status == "insufficient_data":
+        return summary
+    bundle = _bundle(served.folder)
+    window = read_window(config, bundle, rows or config.monitoring.window, source)
+    holdout = holdout_frame(config, bundle.problem, bundle)
+    return write_report(
+        kind,
+        bundle.problem,
+        _report_rows(bundle, holdout),
+        _window_rows(window),
+        folder=config.settings.reports / bundle.problem.name,
+        label=f"v{served.version}-{'current' if source == 'current' else f'last{window.rows}'}",
+        rows_max=config.monitoring.rows_max,
+    )
+
+
+def read_window(config: Config, bundle: Bundle, rows: int, source: WindowSource) -> Window:
+    """The window's rows."""
+    if source == "current":
+        return _current_window(config, bundle)
+    log = PredictionLog(open_database(config.storage.database_url.get_secret_value()))
+    found = log.last(bundle.problem.name, rows)
+    predictions = np.array([row.prediction for row in found], dtype=object if bundle.problem.classes else float)
+    return Window(
+        source="log",
+        columns=columns_from_records(bundle.problem, [row.input for row in found]),
+        predictions=predictions,
+        since=found[0].at if found else None,
+        until=found[-1].at if found else None,
+    )
+
+
+def _current_window(config: Config, bundle: Bundle) -> Window:
+    from labline.data import Snapshots, check_frame
+
+    problem = bundle.problem
+    snapshots = Snapshots(config.settings.data, problem)
+    snapshot = snapshots.need("current")
+    frame = snapshots.read("current", snapshot.sha256)
+    labelled = problem.target in frame
+    check_frame(frame, problem, with_target=labelled).need_ok(where=snapshot.origin)
+    columns = columns_of(problem, frame)
+    scores = bundle.scores(columns)
+    return Window(
+        source="current",
+        columns=columns,
+        predictions=bundle.task.decisions(scores),
+        labels=frame[problem.target].to_numpy() if labelled else None,
+        performance=bundle.task.metrics(bundle.task.encode(frame[problem.target]), scores) if labelled else None,
+    )
+
+
+def _report_rows(bundle: Bundle, frame: pd.DataFrame) -> ReportRows:
+    from labline.monitoring.reports import ReportRows
+
+    columns = columns_of(bundle.problem, frame)
+    decisions = bundle.task.decisions(bundle.scores(columns))
+    return ReportRows(columns, decisions, frame[bundle.problem.target].to_numpy())
+
+
+def _window_rows(window: Window) -> ReportRows:
+    from labline.monitoring.reports import ReportRows
+
+    return ReportRows(window.columns, window.predictions, window.labels)
+
+
+@lru_cache(maxsize=2)
+def _bundle(folder: Path) -> Bundle:
+    """The bundle in the folder; a worker that is asked again and again loads it once."""
+    if not folder.is_dir():
+        raise DataError("the bundle is gone", where=str(folder), mend="promote again, or start the API again")
+    return Bundle.load(folder)

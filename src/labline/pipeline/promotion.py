@@ -1,0 +1,149 @@
+"""Promote and roll back: the registry's alias changes, and the ledger says why."""
+
+from __future__ import annotations
+
+import getpass
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from loguru import logger
+
+from labline.config import Config
+from labline.contract import Problem
+from labline.database import open_database
+from labline.errors import RegistryError
+from labline.model.bundle import Bundle
+from labline.model.ledger import Action, Entry, Ledger
+from labline.model.promotion import Contest, Decision, decide
+from labline.model.registry import CHALLENGER, CHAMPION, Registry, Version
+from labline.model.tasks import task_of
+from labline.pipeline.champion import served_from
+from labline.pipeline.data import columns_of
+from labline.pipeline.training import holdout_frame
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """What came of a promotion or rollback: the champion now, the one before, and why."""
+
+    champion: Version
+    previous: Version | None
+    promoted: bool
+    reason: str
+
+
+def promote(config: Config, problem: Problem, *, number: int | None = None, force: bool = False) -> Promotion:
+    """Compare a version with the champion on the same held-out rows, and promote it if it is better.
+
+    Args:
+        config: where things are.
+        problem: the contract.
+        number: the version; the challenger when none is given.
+        force: promote whatever the comparison says; the reason is still written down.
+
+    Raises:
+        RegistryError: nothing to promote, or MLflow is out of reach.
+        DataError: the rows to compare on are not in this workspace.
+    """
+    registry = Registry(config.storage, problem.name)
+    ledger = Ledger(open_database(config.storage.database_url.get_secret_value()))
+    versions = registry.versions()
+    candidate = registry.version(number) if number is not None else _challenger(registry, versions)
+    champion = next((version for version in versions if CHAMPION in version.aliases), None)
+    if champion is not None and champion.number == candidate.number:
+        return Promotion(champion, champion, False, f"version {champion.number} is the champion already")
+    decision = _compare(config, problem, registry, candidate, champion)
+    if force and not decision.promote:
+        decision = Decision(True, f"forced, although the {decision.reason}")
+    winner = candidate if decision.promote or champion is None else champion
+    other = champion if winner is candidate else candidate
+    if winner is candidate:
+        _crown(config, registry, candidate)
+    registry.annotate(candidate, {"labline.decision": "promoted" if decision.promote else "refused"})
+    registry.annotate(candidate, {"labline.reason": decision.reason})
+    _write(ledger, winner, other, "promoted" if winner is candidate else "kept", decision.reason)
+    logger.info("{}: version {} is the champion; {}", problem.name, winner.number, decision.reason)
+    return Promotion(winner, champion, winner is candidate, decision.reason)
+
+
+def rollback(config: Config, problem: Problem, reason: str = "asked for") -> Promotion:
+    """Make the previous champion the champion again.
+
+    Raises:
+        RegistryError: there is no champion, or none before it.
+    """
+    registry = Registry(config.storage, problem.name)
+    ledger = Ledger(open_database(config.storage.database_url.get_secret_value()))
+    current = registry.champion()
+    number = ledger.previous_champion(problem.name)
+    if number is None:
+        raise RegistryError(
+            f"{problem.name!r} has had no champion before version {current.number}",
+            where=registry.store.address,
+            mend=f"see labline registry {problem.name}",
+        )
+    previous = registry.version(number)
+    _crown(config, registry, previous)
+    _write(ledger, previous, current, "rolled back", reason)
+    logger.info("{}: rolled back from version {} to version {}", problem.name, current.number, previous.number)
+    return Promotion(previous, current, True, reason)
+
+
+def history(config: Config, problem: Problem) -> tuple[list[Version], list[Entry]]:
+    """The problem's versions and its ledger, the newest first."""
+    ledger = Ledger(open_database(config.storage.database_url.get_secret_value()))
+    return Registry(config.storage, problem.name).versions(), ledger.entries(problem.name)
+
+
+def _challenger(registry: Registry, versions: list[Version]) -> Version:
+    for version in versions:
+        if CHALLENGER in version.aliases:
+            return version
+    if not versions:
+        raise RegistryError(
+            f"the registry holds nothing of {registry.problem!r}",
+            where=registry.store.address,
+            mend=f"labline train {registry.problem}",
+        )
+    raise RegistryError(
+        f"{registry.problem!r} has no challenger",
+        where=registry.store.address,
+        mend=f"train one, or name a version: labline promote {registry.problem} --version N",
+    )
+
+
+def _compare(
+    config: Config, problem: Problem, registry: Registry, candidate: Version, champion: Version | None
+) -> Decision:
+    if champion is None:
+        return Decision(True, "there was no champion")
+    ours, theirs = (Bundle.load(served_from(config, registry, version).folder) for version in (candidate, champion))
+    if ours.digest == theirs.digest:
+        return Decision(False, "challenger and champion are the same bundle")
+    frame = holdout_frame(config, problem, ours)
+    columns = columns_of(problem, frame)
+    task = task_of(problem)
+    target = task.encode(frame[problem.target])
+    contest = Contest(target, ours.scores(columns), theirs.scores(columns))
+    return decide(task, problem.metric, contest, config.training.seed)
+
+
+def _crown(config: Config, registry: Registry, version: Version) -> None:
+    """Change the alias, once the bundle is known to load on this machine."""
+    Bundle.load(served_from(config, registry, version).folder)
+    registry.crown(version)
+    served_from(config, registry, version, remember=True)
+
+
+def _write(ledger: Ledger, winner: Version, other: Version | None, action: Action, reason: str) -> None:
+    ledger.add(
+        Entry(
+            problem=winner.problem,
+            action=action,
+            version=winner.number,
+            other=other.number if other else None,
+            reason=reason,
+            who=getpass.getuser(),
+            at=datetime.now(UTC),
+        )
+    )

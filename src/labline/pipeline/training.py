@@ -1,0 +1,147 @@
+"""Train: from a checked snapshot to a registered challenger."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from loguru import logger
+
+from labline import __version__
+from labline.config import Config
+from labline.contract import Problem
+from labline.errors import DataError
+from labline.features import FEATURES_FILE, read_features
+from labline.model.bundle import Bundle, Contents, Manifest, Provenance, finish_bundle, write_bundle
+from labline.model.evaluation import Evaluation, evaluate
+from labline.model.registry import Registry, Version
+from labline.model.tasks import Target, greater_is_better, task_of
+from labline.model.training import Fitted, Trainer
+from labline.monitoring.profile import make_profile
+from labline.pipeline.data import Checked, check, columns_of, split_of
+from labline.progress import Progress, silent
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from labline.data import Snapshot
+    from labline.model.tracking import Row
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A registered challenger, and how it does on the hold-out."""
+
+    version: Version
+    bundle: Bundle
+    fitted: Fitted
+    evaluation: Evaluation
+    seconds: float
+
+
+def train(config: Config, problem: Problem, *, accept_leaks: bool = False, progress: Progress = silent) -> Trained:
+    """Train on the snapshot in use, evaluate on its hold-out, log the run, register the bundle as challenger.
+
+    Raises:
+        DataError: no rows, rows that break the contract, or a leak that was not accepted.
+        RegistryError: MLflow is out of reach.
+    """
+    from labline.data import Snapshots
+    from labline.model.plots import run_plots
+    from labline.model.tracking import log_training
+
+    started = time.monotonic()
+    registry = Registry(config.storage, problem.name)
+    registry.versions()  # out of reach? better said before training than after
+    checked = check(config, problem, lambda text, done=0.0: progress(text, 0.05 * done))[0]
+    _refuse(checked, accept_leaks=accept_leaks)
+    frame = Snapshots(config.settings.data, problem).read("train", checked.snapshot.sha256)
+    if checked.snapshot.is_sample:
+        logger.warning("{}: training on GENERATED SAMPLE DATA; the champion will know nothing real", problem.name)
+    task = task_of(problem)
+    rows = split_of(config, problem, frame)
+    target: Target = task.encode(frame[problem.target])
+    derived = read_features(config.settings.problems / problem.name / FEATURES_FILE, problem)
+    columns = columns_of(problem, frame.iloc[rows.train])
+    trainer = Trainer(problem, task, derived, columns, target[rows.train], config.training)
+    fitted = trainer.run(lambda text, done=0.0: progress(text, 0.05 + 0.8 * done))
+
+    progress("evaluate on the hold-out", 0.88)
+    manifest = _manifest(config, problem, checked.snapshot, fitted, holdout_rows=len(rows.holdout))
+    config.settings.models.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=config.settings.models, prefix=".training-") as scratch:
+        folder = config.settings.problems / problem.name
+        draft = write_bundle(Path(scratch) / "bundle", Contents(folder, fitted.encoder, fitted.member, manifest))
+        holdout, seen = frame.iloc[rows.holdout], target[rows.holdout]
+        scores = draft.scores(columns_of(problem, holdout))
+        evaluation = evaluate(task, problem.metric, seen, scores, config.training.seed)
+        profile = make_profile(problem, columns, task, scores, evaluation.metrics)
+        bundle = finish_bundle(draft, profile.model_dump_json(indent=1), evaluation.metrics)
+        progress("log the run and register", 0.93)
+        importances = (fitted.encoder.feature_names, fitted.member.importances())
+        plots = run_plots(task, evaluation, seen, scores, importances)
+        version = log_training(registry, bundle, fitted, evaluation, plots)
+        cached = registry.cached(version, config.settings.models / "cache")
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        if not cached.is_dir():
+            shutil.move(bundle.folder, cached)
+    logger.info("{}: {} {} on {:,} held-out rows", version, problem.metric, evaluation.headline, evaluation.rows)
+    return Trained(version, Bundle.load(cached), fitted, evaluation, time.monotonic() - started)
+
+
+def leaderboard(config: Config, problem: Problem) -> list[Row]:
+    """Everything that was tried for the problem, the best first."""
+    from labline.model.tracking import leaderboard as rows_of
+
+    registry = Registry(config.storage, problem.name)
+    return rows_of(registry, problem.metric, greater_first=greater_is_better(problem.metric))
+
+
+def _refuse(checked: Checked, *, accept_leaks: bool) -> None:
+    checked.report.need_ok(where=checked.snapshot.origin)
+    if checked.leaks and not accept_leaks:
+        said = ", ".join(f"{leak.column} ({leak.score:.3f})" for leak in checked.leaks)
+        raise DataError(
+            f"the target can be read off single columns: {said}",
+            where=checked.snapshot.origin,
+            mend="take them out of the contract, or say --accept-leaks if they are known when a prediction is made",
+        )
+
+
+def _manifest(config: Config, problem: Problem, snapshot: Snapshot, fitted: Fitted, *, holdout_rows: int) -> Manifest:
+    return Manifest(
+        problem=problem.name,
+        family=fitted.best.family,
+        labline=__version__,
+        made_at=datetime.now(UTC),
+        data=Provenance(
+            kind=snapshot.kind,
+            origin=snapshot.origin,
+            sha256=snapshot.sha256,
+            rows=snapshot.rows,
+            holdout_rows=holdout_rows,
+            seed=config.training.seed,
+            holdout_share=config.training.holdout_share,
+        ),
+    )
+
+
+def holdout_frame(config: Config, problem: Problem, bundle: Bundle) -> pd.DataFrame:
+    """The held-out rows of the snapshot a bundle was trained on.
+
+    Raises:
+        DataError: the snapshot is not in this workspace.
+    """
+    from labline.data import Snapshots, split
+
+    data = bundle.manifest.data
+    frame = Snapshots(config.settings.data, problem).read("train", data.sha256)
+    task = task_of(problem)
+    strata = task.strata(task.encode(frame[problem.target]))
+    rows = split(frame, problem, strata, share=data.holdout_share, seed=data.seed)
+    return frame.iloc[rows.holdout]
