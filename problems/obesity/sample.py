@@ -160,7 +160,7 @@ def current(seed: int) -> pd.DataFrame:
     The people are not those of `train`. They are three years older, so that more go by car. They are some 5 kg
     heavier: half as many are of insufficient or normal weight, and more are obese. More than twice as many walk or
     take a two-wheeler. 1.5 % always drink alcohol, which nobody in `train` does. More answers lie between the grades.
-    What makes a person belong to a class is the same, but that three years are added after it is settled.
+    What the people of a class have in common is the same, so a model that learned from `train` is about as good here.
     """
     rng = np.random.default_rng([seed, *b"current"])
     frame = _frame(rng, CURRENT, CURRENT_ROWS)
@@ -237,7 +237,7 @@ def _weight(rng: np.random.Generator, bmi: Numbers, height: Numbers, answered: N
     spread = np.where(rng.random(rows) < 0.25, 0.08, 0.034)
     weight = bmi * height**2 * np.exp(spread * rng.standard_normal(rows))
     nearest = np.where(rng.random(rows) < 0.15, 5, 1)
-    return np.where(answered, nearest * np.round(weight / nearest), np.round(weight, 6)).clip(39, 175)
+    return np.where(answered, nearest * np.round(weight / nearest), np.round(weight, 6)).clip(33, 175)
 
 
 def _transport(
@@ -259,7 +259,7 @@ def _repeat(rng: np.random.Generator, frame: pd.DataFrame, share: float, kilogra
     count = round(share * len(frame))
     rows = rng.permutation(len(frame))[: 2 * count]
     copies = frame.iloc[rows[:count]].copy()
-    copies["Weight"] = np.round(copies["Weight"] + kilograms * rng.standard_normal(count), 6).clip(39, 175)
+    copies["Weight"] = np.round(copies["Weight"] + kilograms * rng.standard_normal(count), 6).clip(33, 175)
     frame.iloc[rows[count:]] = copies
 
 

@@ -83,20 +83,21 @@ class Registry:
             mend=f"see labline registry {self.problem}",
         )
 
-    def holder(self, alias: str) -> Version | None:
-        """The version that has the alias; None when none has."""
-        return next((version for version in self.versions() if alias in version.aliases), None)
-
     def champion(self) -> Version:
         """The champion.
 
         Raises:
             RegistryError: there is none, or the registry is empty or out of reach; three different messages.
         """
+        from mlflow.exceptions import MlflowException
+
+        with self.store.client() as client:
+            try:
+                return _version(client.get_model_version_by_alias(self.problem, CHAMPION))
+            except MlflowException as error:
+                if error.error_code not in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+                    raise
         versions = self.versions()
-        found = next((version for version in versions if CHAMPION in version.aliases), None)
-        if found is not None:
-            return found
         if not versions:
             raise RegistryError(
                 f"the registry holds nothing of {self.problem!r}",

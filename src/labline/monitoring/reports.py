@@ -7,7 +7,6 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +16,10 @@ from pydantic import BaseModel, ConfigDict
 
 from labline.contract import CategoryColumn, Columns, Problem
 from labline.errors import DataError
+from labline.monitoring.kinds import ReportKind
 from labline.monitoring.profile import PREDICTION
 
 SEED = 7  # a page made twice from the same rows shows the same sample
-
-
-class ReportKind(StrEnum):
-    """The pages there are; the names are the last part of their addresses."""
-
-    DATA_DRIFT = "data-drift"
-    TARGET_DRIFT = "target-drift"
-    DATA_QUALITY = "data-quality"
-    MODEL_PERFORMANCE = "model-performance"
 
 
 @dataclass(frozen=True)

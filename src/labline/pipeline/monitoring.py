@@ -23,7 +23,8 @@ from labline.pipeline.training import holdout_frame
 if TYPE_CHECKING:
     import pandas as pd
 
-    from labline.monitoring.reports import ReportKind, ReportResult, ReportRows
+    from labline.monitoring.kinds import ReportKind
+    from labline.monitoring.reports import ReportResult, ReportRows
 
 
 def monitor(config: Config, served: Served, *, rows: int | None = None, source: WindowSource = "log") -> Summary:

@@ -63,7 +63,7 @@ def promote(config: Config, problem: Problem, *, number: int | None = None, forc
     registry.annotate(candidate, {"labline.reason": decision.reason})
     _write(ledger, winner, other, "promoted" if winner is candidate else "kept", decision.reason)
     logger.info("{}: version {} is the champion; {}", problem.name, winner.number, decision.reason)
-    return Promotion(winner, champion, winner is candidate, decision.reason)
+    return Promotion(registry.version(winner.number), champion, winner is candidate, decision.reason)
 
 
 def rollback(config: Config, problem: Problem, reason: str = "asked for") -> Promotion:

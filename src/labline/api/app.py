@@ -1,0 +1,72 @@
+"""The app: routes, error handlers, and what lives as long as it does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi_offline import FastAPIOffline
+from starlette.exceptions import HTTPException
+
+from labline import __version__
+from labline.api import problem_details
+from labline.api.champion import Champion
+from labline.api.deps import Services
+from labline.api.routes import health, home, monitor, predict
+from labline.api.schemas import openapi
+from labline.api.workers import Worker
+from labline.config import Config, load
+from labline.database import open_database
+from labline.errors import LablineError
+from labline.monitoring.prediction_log import LogWriter, PredictionLog
+from labline.pipeline.problem import open_problem
+
+
+def create_app(config: Config | None = None, problem_name: str | None = None) -> FastAPI:
+    """The API for one problem.
+
+    Args:
+        config: the settings in force; read from the workspace when None.
+        problem_name: which problem; the configured one when None.
+
+    Raises:
+        ConfigError, ContractError: settings or contract do not hold.
+    """
+    config = config or load()
+    problem = open_problem(config, problem_name)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        registry_worker, report_worker = Worker(config), Worker(config)
+        log = LogWriter(PredictionLog(open_database(config.storage.database_url.get_secret_value())))
+        champion = Champion(config, problem.name, registry_worker)
+        app.state.services = Services(config, problem, champion, log, registry_worker, report_worker)
+        await champion.start()
+        following = asyncio.create_task(champion.follow())
+        yield
+        following.cancel()
+        log.close()
+        registry_worker.stop()
+        report_worker.stop()
+
+    # FastAPI's own documentation pages load their scripts from a public address; these come from the package
+    app = FastAPIOffline(title=problem.title, version=__version__, lifespan=lifespan, redoc_url=None)
+    for routes in (predict, monitor, health, home):
+        app.include_router(routes.router)
+    app.add_exception_handler(problem_details.ApiError, problem_details.on_api_error)
+    app.add_exception_handler(LablineError, problem_details.on_labline_error)
+    app.add_exception_handler(HTTPException, problem_details.on_http_error)
+    app.add_exception_handler(RequestValidationError, problem_details.on_parameter_error)
+    app.add_exception_handler(Exception, problem_details.on_crash)
+
+    def schema() -> dict[str, Any]:
+        services: Services | None = getattr(app.state, "services", None)
+        loaded = services.champion.current if services else None
+        return openapi(app, loaded.bundle.problem if loaded else problem, config.serving.batch_rows_max)
+
+    app.openapi = schema  # type: ignore[method-assign]  # FastAPI's documented way to extend it
+    return app

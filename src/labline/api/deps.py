@@ -1,0 +1,53 @@
+"""What routes need, as annotated types: a route says in its signature what it uses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from labline.api.champion import Champion, Loaded
+from labline.api.problem_details import ApiError
+from labline.api.workers import Worker
+from labline.config import Config
+from labline.contract import Problem
+from labline.monitoring.prediction_log import LogWriter
+
+
+@dataclass(frozen=True)
+class Services:
+    """All that lives as long as the app."""
+
+    config: Config
+    problem: Problem
+    champion: Champion
+    log: LogWriter
+    registry_worker: Worker
+    report_worker: Worker
+
+
+def _services(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+ServicesDep = Annotated[Services, Depends(_services)]
+
+
+def _loaded(services: ServicesDep) -> Loaded:
+    if services.champion.current is None:
+        raise ApiError(503, "No champion", services.champion.trouble or "none is loaded yet")
+    return services.champion.current
+
+
+LoadedDep = Annotated[Loaded, Depends(_loaded)]
+
+
+def _prefers_html(request: Request) -> bool:
+    accept = request.headers.get("accept", "")
+    html, json = accept.find("text/html"), accept.find("application/json")
+    return html >= 0 and (json < 0 or html < json)
+
+
+PrefersHtml = Annotated[bool, Depends(_prefers_html)]

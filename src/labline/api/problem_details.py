@@ -1,0 +1,152 @@
+"""Errors as problem details (RFC 9457): what was wrong, which field and value, and what is allowed."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from loguru import logger
+from pydantic import BaseModel, ValidationError
+from starlette.exceptions import HTTPException
+
+from labline.contract import CategoryColumn, NumberColumn, Problem
+from labline.errors import LablineError
+
+MEDIA_TYPE = "application/problem+json"
+SHOWN_MAX = 100  # characters of a refused value that are sent back
+
+
+class FieldError(BaseModel):
+    """One thing wrong in a request."""
+
+    field: str
+    value: Any = None
+    message: str
+    allowed: str | None = None
+
+
+class ProblemDetails(BaseModel):
+    """The body of every error."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldError] = []
+
+
+class ApiError(Exception):
+    """An error to answer with."""
+
+    def __init__(self, status: int, title: str, detail: str, errors: list[FieldError] | None = None) -> None:
+        super().__init__(detail)
+        self.body = ProblemDetails(title=title, status=status, detail=detail, errors=errors or [])
+
+
+def answer(body: ProblemDetails, headers: dict[str, str] | None = None) -> JSONResponse:
+    """The error as a response."""
+    return JSONResponse(body.model_dump(mode="json"), body.status, headers, media_type=MEDIA_TYPE)
+
+
+async def on_api_error(_request: Request, error: Exception) -> JSONResponse:
+    """Handler of ApiError."""
+    assert isinstance(error, ApiError)
+    return answer(error.body)
+
+
+async def on_labline_error(_request: Request, error: Exception) -> JSONResponse:
+    """Handler of what a use case refuses: the words are for the caller, places on this machine are for the log."""
+    assert isinstance(error, LablineError)
+    logger.warning("refused: {}", error)
+    detail = error.what + (f" Mend: {error.mend}" if error.mend else "")
+    return answer(ProblemDetails(title="Not possible now", status=409, detail=detail))
+
+
+async def on_http_error(_request: Request, error: Exception) -> JSONResponse:
+    """Handler of Starlette's own errors: no such page, no such method."""
+    assert isinstance(error, HTTPException)
+    headers = dict(error.headers) if error.headers else None
+    return answer(ProblemDetails(title=str(error.detail), status=error.status_code, detail=str(error.detail)), headers)
+
+
+async def on_parameter_error(_request: Request, error: Exception) -> JSONResponse:
+    """Handler of wrong query parameters."""
+    assert isinstance(error, RequestValidationError)
+    errors = [
+        FieldError(field=str(item["loc"][-1]), value=_shown(item.get("input")), message=str(item["msg"]))
+        for item in error.errors()
+    ]
+    return answer(ProblemDetails(title="Invalid request", status=422, detail=_sentence(errors), errors=errors))
+
+
+async def on_crash(request: Request, error: Exception) -> JSONResponse:
+    """Handler of everything else: the log has the details, the answer has none."""
+    logger.opt(exception=error).error("{} {} failed", request.method, request.url.path)
+    return answer(ProblemDetails(title="Internal error", status=500, detail="the log of the API says more"))
+
+
+def refused_record(error: ValidationError, problem: Problem) -> ApiError:
+    """The 422 for a body that the contract refuses: every field, its value, and what is allowed."""
+    errors = []
+    for item in error.errors(include_url=False):
+        place = [str(part) for part in item["loc"]]
+        column = problem.columns.get(place[-1]) if place else None
+        allowed = None
+        if isinstance(column, CategoryColumn):
+            allowed = ", ".join(column.values)
+        elif isinstance(column, NumberColumn):
+            allowed = number_range(column)
+        message = _message(item["type"], str(item["msg"]), column.type if column else "")
+        field = ".".join(place) or "body"
+        errors.append(FieldError(field=field, value=_shown(item["input"]), message=message, allowed=allowed))
+    return ApiError(422, "The record breaks the contract", _sentence(errors), errors)
+
+
+def number_range(column: NumberColumn) -> str:
+    """The range of a number in words, e.g. `14 to 100 years`."""
+    low, high = column.minimum, column.maximum
+    if low is not None and high is not None:
+        limits = f"{low:g} to {high:g}"
+    elif low is not None:
+        limits = f"{low:g} or more"
+    else:
+        limits = f"{high:g} or less" if high is not None else "any number"
+    return f"{limits} {column.unit}".strip()
+
+
+def _message(kind: str, message: str, type_: str) -> str:
+    if kind == "missing":
+        return "is missing"
+    if kind == "extra_forbidden":
+        return "is no column of the contract"
+    if kind == "literal_error":
+        return "is not an allowed value"
+    if kind in {"greater_than_equal", "less_than_equal"}:
+        return "is out of range"
+    if kind in {"float_type", "bool_type"}:
+        return f"is not a {type_}"
+    return message[0].lower() + message[1:]
+
+
+def _shown(value: Any) -> Any:
+    """A refused value, short enough to send back; of a whole record nothing, it is the caller's own."""
+    if isinstance(value, dict | list | bytes):
+        return None
+    if isinstance(value, str):
+        return value if len(value) <= SHOWN_MAX else value[:SHOWN_MAX] + "…"
+    if isinstance(value, bool) or value is None or (isinstance(value, int) and abs(value) < 2**53):
+        return value
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    return str(value)[:SHOWN_MAX]
+
+
+def _sentence(errors: list[FieldError]) -> str:
+    first = errors[0]
+    given = "" if first.value is None else f" {first.value!r}"
+    allowed = f"; allowed: {first.allowed}" if first.allowed else ""
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    return f"{first.field}{given} {first.message}{allowed}{more}"

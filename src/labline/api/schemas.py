@@ -1,0 +1,87 @@
+"""What the API answers, and its OpenAPI page with the record of the champion's contract in it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.json_schema import models_json_schema
+
+from labline.contract import Problem
+from labline.contract.records import request_model
+
+REF = "#/components/schemas/{model}"
+RECORD = {"$ref": REF.format(model="Record")}
+
+
+class ModelName(BaseModel):
+    """Which model answered."""
+
+    name: str
+    version: int
+
+
+class Prediction(BaseModel):
+    """The answer to one record."""
+
+    model_config = ConfigDict(frozen=True)
+
+    prediction_id: str = Field(description="Names this answer in the prediction log.")
+    prediction: str | float = Field(description="The predicted class, or value.")
+    probabilities: dict[str, float] = Field(description="Probability of each class; empty for a value.")
+    model: ModelName
+
+
+class Predictions(BaseModel):
+    """The answers to a batch, in the order of its records."""
+
+    predictions: list[Prediction]
+
+
+class Health(BaseModel):
+    """Alive."""
+
+    status: str = "ok"
+
+
+class Readiness(BaseModel):
+    """Whether requests can be answered, and what is in the way."""
+
+    ready: bool
+    reasons: list[str]
+
+
+class VersionInfo(BaseModel):
+    """What is running."""
+
+    labline: str
+    problem: str
+    model_version: int | None = None
+    bundle: str | None = Field(default=None, description="SHA-256 of the bundle's manifest.")
+    family: str | None = None
+    trained_on: str | None = Field(default=None, description="kaggle, file, or sample: generated, nothing real.")
+    trained_at: datetime | None = None
+    since: datetime | None = Field(default=None, description="When this server began to serve it.")
+    holdout: dict[str, float] = {}
+
+
+def openapi(app: FastAPI, problem: Problem, rows_max: int) -> dict[str, Any]:
+    """The OpenAPI page: routes as FastAPI knows them, request bodies from the contract."""
+    page = get_openapi(
+        title=f"{problem.title} · Labline",
+        version=app.version,
+        description=problem.description,
+        routes=app.routes,
+    )
+    _, schemas = models_json_schema([(request_model(problem), "validation")], ref_template=REF)
+    page.setdefault("components", {}).setdefault("schemas", {}).update(schemas["$defs"])
+    batch = {"type": "array", "items": RECORD, "minItems": 1, "maxItems": rows_max}
+    for path, body in (("/predict", RECORD), ("/predict/batch", batch)):
+        page["paths"][path]["post"]["requestBody"] = {
+            "required": True,
+            "content": {"application/json": {"schema": body}},
+        }
+    return page
