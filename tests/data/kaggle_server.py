@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import threading
 from collections.abc import Iterator
@@ -26,6 +27,8 @@ class KaggleServer:
     files: dict[tuple[str, str], tuple[str, bytes]] = field(default_factory=dict)
     rules_not_accepted: set[str] = field(default_factory=set)
     busy: list[int] = field(default_factory=list)  # statuses that the next downloads are answered with
+    storage_busy: list[int] = field(default_factory=list)  # the same for the address they are sent on to
+    gzips: bool = False  # the storage gzips for whoever accepts it
     cut_short: int = 0  # that many downloads end in the middle
     silent: threading.Event | None = None  # set: a download waits for it after half of the bytes
     half_sent: threading.Event = field(default_factory=threading.Event)
@@ -103,7 +106,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.state.asked.append("storage")
         _, _, place, name = map(unquote, urlsplit(self.path).path.split("/"))
         content = next(served for (at, _), served in self.state.files.items() if at == place and served[0] == name)[1]
+        if self.state.storage_busy:
+            self.send_error(self.state.storage_busy.pop(0))
+            return
         self.send_response(200)
+        if self.state.gzips and "gzip" in self.headers.get("Accept-Encoding", ""):
+            content = gzip.compress(content)
+            self.send_header("Content-Encoding", "gzip")
         self.send_header("Content-Type", "application/octet-stream")
         self.send_header("Content-Length", str(len(content)))
         self.send_header("Last-Modified", "Sat, 01 Feb 2025 10:00:00 GMT")
@@ -118,7 +127,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.state.silent is not None:
             self.wfile.write(content[: len(content) // 2])
             self.state.half_sent.set()
-            self.state.silent.wait()
+            self.state.silent.wait(20)
             self.close_connection = True
             return
         self.wfile.write(content)

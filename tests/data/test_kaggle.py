@@ -14,6 +14,7 @@ import traceback
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import pytest
@@ -147,6 +148,12 @@ def test_a_file_that_is_itself_a_zip_stays_one(server: KaggleServer, key: None, 
         path = kaggle.fetch(KaggleFile(dataset="ada/heights", file=name), folder, ONCE)
         assert path.name == name
         assert path.read_bytes() == workbook
+
+
+def test_a_storage_that_likes_to_gzip_serves_the_file_as_it_is(server: KaggleServer, key: None, folder: Path) -> None:
+    server.gzips = True
+
+    assert kaggle.fetch(COMPETITION, folder, ONCE).read_bytes() == CONTENT
 
 
 def test_files_of_one_name_in_two_folders_are_kept_apart(server: KaggleServer, key: None, folder: Path) -> None:
@@ -396,10 +403,13 @@ def test_a_wrong_token_is_answered_with_where_it_stands(
     server: KaggleServer, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KAGGLE_API_TOKEN", "KGAT_wrong")
+    waits: list[float] = []
+    monkeypatch.setattr(kaggle, "sleep", waits.append)
 
     error = refusal(COMPETITION, folder, THRICE)
     assert error.what == "Kaggle does not accept the credentials in KAGGLE_API_TOKEN (401)"
     assert "KGAT_wrong" not in str(error)
+    assert waits == []
 
 
 def test_rules_not_accepted_are_answered_with_the_page_to_accept_them_on(
@@ -447,6 +457,11 @@ def test_a_server_that_stays_busy_is_given_up_after_the_set_attempts(
     assert f"({status})" in str(refusal(COMPETITION, folder, THRICE))
     assert len(server.busy) == 7
 
+    server.busy.clear()
+    server.storage_busy = [status] * 10  # the address it is sent on to is signed, and not to be shown
+    assert f"({status})" in str(refusal(COMPETITION, folder, THRICE))
+    assert len(server.storage_busy) == 7
+
 
 def test_a_download_cut_short_is_begun_again(server: KaggleServer, key: None, folder: Path) -> None:
     server.cut_short = 2
@@ -477,7 +492,9 @@ def test_a_server_that_falls_silent_is_given_up(
     monkeypatch.setattr(kaggle, "SILENCE_SECONDS", 0.2)
     server.silent = threading.Event()
 
+    start = perf_counter()
     assert "cannot be reached" in str(refusal(COMPETITION, folder))
+    assert perf_counter() - start < 10
 
 
 def test_a_kill_in_the_middle_leaves_nothing_under_the_files_name(

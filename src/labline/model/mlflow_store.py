@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ from labline.errors import RegistryError
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-# Read by MLflow when it is imported or called; what the user has set stays.
+# MLflow reads these when it is imported; what the user has set stays.
 MLFLOW_DEFAULTS = {
     # A dead server should be named within seconds; MLflow's own defaults try for minutes.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
@@ -23,6 +24,10 @@ MLFLOW_DEFAULTS = {
     "MLFLOW_CONFIGURE_LOGGING": "false",  # its lines go where ours go
     "MLFLOW_UV_AUTO_DETECT": "false",  # a model is no place for the workspace's lock file
 }
+for _name, _value in MLFLOW_DEFAULTS.items():
+    os.environ.setdefault(_name, _value)  # before anything can import MLflow
+
+ROUND_TRIP = "labline was here"
 
 
 class MlflowStore:
@@ -49,8 +54,6 @@ class MlflowStore:
         Raises:
             RegistryError: nothing answers there.
         """
-        for name, value in MLFLOW_DEFAULTS.items():
-            os.environ.setdefault(name, value)
         import mlflow
         from mlflow.exceptions import MlflowException
         from sqlalchemy.exc import SQLAlchemyError
@@ -78,6 +81,24 @@ class MlflowStore:
             root = self._artifact_root
             location = f"{root if '://' in root else Path(root).resolve().as_uri()}/{name}"
         return str(client.create_experiment(name, artifact_location=location))
+
+    def round_trip(self, name: str) -> None:
+        """Write a small artifact and read it back, in a run of its own that is deleted afterwards.
+
+        Raises:
+            RegistryError: what comes back is not what was written, or nothing does.
+        """
+        with self.client() as client, tempfile.TemporaryDirectory() as scratch:
+            run = client.create_run(self.experiment(client, name), run_name="round trip").info.run_id
+            try:
+                client.log_text(run, ROUND_TRIP, "probe.txt")
+                back = Path(client.download_artifacts(run, "probe.txt", scratch)).read_text(encoding="utf-8")
+            finally:
+                client.delete_run(run)
+        if back != ROUND_TRIP:
+            raise RegistryError(
+                "an artifact comes back altered", where=self.address, mend="see the server's artifact store"
+            )
 
     def _unreachable(self, why: str) -> RegistryError:
         return RegistryError(

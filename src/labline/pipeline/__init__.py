@@ -7,12 +7,14 @@ from labline.pipeline.predicting import predict, score
 from labline.pipeline.problem import open_problem
 from labline.pipeline.promotion import Promotion, history, promote, rollback
 from labline.pipeline.training import Trained, leaderboard, train
+from labline.pipeline.up import bring_up
 
 __all__ = [
     "Checked",
     "Promotion",
     "Served",
     "Trained",
+    "bring_up",
     "champion",
     "check",
     "history",

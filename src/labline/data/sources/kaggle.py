@@ -245,7 +245,7 @@ def _api_class(source: KaggleFile) -> Any:
         with redirect_stdout(io.StringIO()):
             from kaggle.api.kaggle_api_extended import KaggleApi
     except ImportError as error:
-        missing = (error.name or "kaggle").split(".")[0]
+        missing = (error.name or "kaggle").partition(".")[0]
         package = "'labline[research]'" if missing == "kaggle" else missing
         raise DataError(
             f"the Kaggle client cannot be loaded without the package {missing!r}",

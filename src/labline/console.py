@@ -1,0 +1,54 @@
+"""What the command line shows: results on standard output; progress and errors on standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from labline.progress import Progress as Told
+
+OUT = Console(highlight=False, soft_wrap=True)
+ERR = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def progress_bar() -> Iterator[Told]:
+    """A bar on standard error in a terminal; elsewhere a line a step, so that a log shows what went on."""
+    if not ERR.is_terminal:
+        yield lambda text, done=0.0: ERR.print(f"[{done:4.0%}] {text}", markup=False)
+        return
+    columns = (SpinnerColumn(), BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=ERR, transient=True) as bar:
+        task = bar.add_task("", total=1.0)
+        yield lambda text, done=0.0: bar.update(task, description=text, completed=done)
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> None:
+    """Print a table."""
+    shown = Table(*columns, title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        shown.add_row(*(str(value) for value in row))
+    OUT.print(shown)
+
+
+def as_json(value: Any) -> None:
+    """Print a value as JSON, for scripts."""
+    sys.stdout.write(json.dumps(value, indent=2, default=str, ensure_ascii=False) + "\n")
+
+
+def say(text: str) -> None:
+    """Print a line; nothing in it is taken for markup."""
+    OUT.print(text, markup=False)
+
+
+def complain(text: str) -> None:
+    """Print an error."""
+    ERR.print("error:", style="bold red", end=" ")
+    ERR.print(text, markup=False)

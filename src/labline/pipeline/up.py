@@ -1,0 +1,55 @@
+"""The main job: data if there is none, a champion if there is none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from loguru import logger
+
+from labline.config import Config
+from labline.contract import Problem
+from labline.errors import RegistryError
+from labline.model.registry import Registry
+from labline.pipeline.champion import champion, served
+from labline.pipeline.data import prepare
+from labline.pipeline.promotion import promote
+from labline.pipeline.training import train
+from labline.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from labline.data.sources.taking import Choice
+
+
+def bring_up(
+    config: Config,
+    problem: Problem,
+    *,
+    source: Choice = "auto",
+    accept_leaks: bool = False,
+    progress: Progress = silent,
+) -> None:
+    """Leave the workspace with data and a champion; what is there already is kept as it is.
+
+    Raises:
+        LablineError: as the steps do: `prepare`, `train`, `promote`.
+    """
+    from labline.data import Snapshots
+
+    if served(config, problem.name) is not None:
+        return  # this machine served it before; the server itself asks the registry for a newer one
+    if Snapshots(config.settings.data, problem).in_use("train") is None:
+        prepare(config, problem, source=source, progress=lambda text, done=0.0: progress(text, 0.1 * done))
+    try:
+        found = champion(config, problem.name)
+        logger.info("{} version {} is the champion", problem.name, found.version)
+    except RegistryError:
+        registry = Registry(config.storage, problem.name)
+        if not registry.versions():  # out of reach is told here, and an empty registry is what training is for
+            train(
+                config,
+                problem,
+                accept_leaks=accept_leaks,
+                progress=lambda text, done=0.0: progress(text, 0.1 + 0.85 * done),
+            )
+        progress("promote", 0.97)
+        promote(config, problem)

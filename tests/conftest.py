@@ -1,0 +1,96 @@
+"""What tests share: workspaces with a small problem in them, trained once for the whole run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from filelock import FileLock
+
+from labline import pipeline
+from labline.config import Config, load
+from labline.contract import Problem
+from labline.data.sources.sample import generate
+
+ROOT = Path(__file__).parent.parent
+TRAIN_ROWS, CURRENT_ROWS = 1500, 400
+FAST = {"training": {"folds": 2, "budget_seconds": 20}, "serving": {"champion_poll_seconds": 0.2}}
+
+
+@pytest.fixture(autouse=True)
+def _nothing_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """No test sees the developer's settings or credentials, or writes where they live."""
+    for name in list(os.environ):
+        if (
+            name.startswith(("LABLINE_", "KAGGLE_", "MLFLOW_TRACKING", "MLFLOW_REGISTRY"))
+            and name != "LABLINE_REAL_DATA"
+        ):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("KAGGLE_CONFIG_DIR", str(tmp_path / "no-kaggle"))
+    yield
+
+
+@pytest.fixture(scope="session")
+def sample() -> dict[str, pd.DataFrame]:
+    """The head of the obesity sample, by role."""
+    rows = {"train": TRAIN_ROWS, "current": CURRENT_ROWS}
+    return {role: generate(ROOT / "problems" / "obesity", role, seed=7).head(n) for role, n in rows.items()}
+
+
+@pytest.fixture(scope="session")
+def trained_template(tmp_path_factory: pytest.TempPathFactory, sample: dict[str, pd.DataFrame]) -> Path:
+    """A workspace with a champion, made once for all workers. Not to be changed: tests work on copies."""
+    shared = tmp_path_factory.getbasetemp()
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        shared = shared.parent  # the workers' common folder
+    root = shared / "trained"
+    with FileLock(shared / "trained.lock"):
+        if not (root / "done").is_file():
+            make_workspace(root)
+            for role, frame in sample.items():
+                frame.to_csv(root / f"{role}.csv", index=False)
+            config = load(root)
+            problem = pipeline.open_problem(config, "obesity")
+            files = {"train": str(root / "train.csv"), "current": str(root / "current.csv")}
+            pipeline.prepare(config, problem, files=files)  # type: ignore[arg-type]
+            pipeline.train(config, problem)
+            pipeline.promote(config, problem)
+            (root / "done").touch()
+    return root
+
+
+def make_workspace(root: Path) -> Path:
+    """An empty workspace with the shipped problems in it, set to train fast."""
+    root.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(ROOT / "problems", root / "problems", ignore=shutil.ignore_patterns("__pycache__"))
+    (root / "labline.yaml").write_text(yaml.safe_dump(FAST), encoding="utf-8")
+    return root
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    """An empty workspace of the test's own."""
+    return make_workspace(tmp_path / "workspace")
+
+
+@pytest.fixture
+def trained(tmp_path: Path, trained_template: Path) -> Path:
+    """A workspace of the test's own with data and a champion, version 1, in it."""
+    return Path(shutil.copytree(trained_template, tmp_path / "trained"))
+
+
+@pytest.fixture
+def config(trained: Path) -> Config:
+    """The settings of the trained workspace."""
+    return load(trained)
+
+
+@pytest.fixture
+def problem(config: Config) -> Problem:
+    """The obesity contract of the trained workspace."""
+    return pipeline.open_problem(config, "obesity")
