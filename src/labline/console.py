@@ -25,9 +25,9 @@ def progress_bar() -> Iterator[Told]:
         yield lambda text, done=0.0: ERR.print(f"[{done:4.0%}] {text}", markup=False)
         return
     columns = (SpinnerColumn(), BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=ERR, transient=True) as bar:
-        task = bar.add_task("", total=1.0)
-        yield lambda text, done=0.0: bar.update(task, description=text, completed=done)
+    with Progress(*columns, console=ERR, transient=True) as shown:
+        task = shown.add_task("", total=1.0)
+        yield lambda text, done=0.0: shown.update(task, description=text, completed=done)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> None:

@@ -14,3 +14,4 @@ class Progress(Protocol):
 
 def silent(text: str, done: float = 0.0) -> None:
     """Show nothing."""
+    del text, done

@@ -24,6 +24,8 @@ from loguru import logger
 from labline.config.kaggle import Kaggle
 from labline.contract.source import KaggleFile
 from labline.data.sources import kaggle
+from labline.data.sources.kaggle import client
+from labline.data.sources.kaggle.unpacking import unpacked
 from labline.errors import DataError
 from tests.data.kaggle_server import KEY, SIGNATURE, TOKEN, USERNAME, KaggleServer, kaggle_server
 
@@ -404,7 +406,7 @@ def test_a_wrong_token_is_answered_with_where_it_stands(
 ) -> None:
     monkeypatch.setenv("KAGGLE_API_TOKEN", "KGAT_wrong")
     waits: list[float] = []
-    monkeypatch.setattr(kaggle, "sleep", waits.append)
+    monkeypatch.setattr(client, "sleep", waits.append)
 
     error = refusal(COMPETITION, folder, THRICE)
     assert error.what == "Kaggle does not accept the credentials in KAGGLE_API_TOKEN (401)"
@@ -440,7 +442,7 @@ def test_a_busy_server_is_asked_again_after_doubling_waits(
     server: KaggleServer, key: None, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waits: list[float] = []
-    monkeypatch.setattr(kaggle, "sleep", waits.append)
+    monkeypatch.setattr(client, "sleep", waits.append)
     server.busy = [429, 503]
 
     path = kaggle.fetch(COMPETITION, folder, Kaggle(attempts=3, wait_seconds=2))
@@ -478,7 +480,7 @@ def test_a_server_that_nobody_answers_at_is_out_of_reach(
         pass
     monkeypatch.setitem(kaggle_env._env_to_endpoint, kaggle_env.KaggleEnv.PROD, gone.url)
     waits: list[float] = []
-    monkeypatch.setattr(kaggle, "sleep", waits.append)
+    monkeypatch.setattr(client, "sleep", waits.append)
 
     error = refusal(COMPETITION, folder, THRICE)
     assert "Kaggle cannot be reached (ConnectionError)" in str(error)
@@ -489,7 +491,7 @@ def test_a_server_that_nobody_answers_at_is_out_of_reach(
 def test_a_server_that_falls_silent_is_given_up(
     server: KaggleServer, key: None, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kaggle, "SILENCE_SECONDS", 0.2)
+    monkeypatch.setattr(client, "SILENCE_SECONDS", 0.2)
     server.silent = threading.Event()
 
     start = perf_counter()
@@ -527,7 +529,7 @@ def test_a_zip_with_a_flipped_byte_is_refused_or_gives_the_very_file(tmp_path: P
         served = tmp_path / "served.zip"
         served.write_bytes(good[:position] + bytes([good[position] ^ 0xFF]) + good[position + 1 :])
         try:
-            assert kaggle._unzipped(served, COMPETITION).read_bytes() == b"id\n1\n"
+            assert unpacked(served, COMPETITION).read_bytes() == b"id\n1\n"
         except DataError:
             continue
 

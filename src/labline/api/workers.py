@@ -52,7 +52,8 @@ class Worker:
         """End the process; what it is doing is lost."""
         if self._pool is None:
             return
-        processes = list((self._pool._processes or {}).values())  # Python 3.14 has terminate_workers for this
+        # Python 3.14 has terminate_workers for this
+        processes = list((self._pool._processes or {}).values())  # pylint: disable=protected-access
         self._pool.shutdown(wait=False, cancel_futures=True)
         for process in processes:
             process.terminate()

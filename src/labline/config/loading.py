@@ -43,6 +43,11 @@ class Config(BaseModel):
 
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
 
+    def knowing(self, origins: Mapping[str, str]) -> Config:
+        """The same settings, which now know where each value came from."""
+        self._origins.update(origins)
+        return self
+
     def explain(self) -> list[Value]:
         """Every setting with its value, passwords masked, and where the value came from."""
         return [
@@ -69,6 +74,7 @@ class _Layer:
     values: dict[str, Any]
 
     def name_of(self, key: str) -> str:
+        """What a setting is called in this layer."""
         section, _, rest = key.partition(".")
         path = rest.replace(".", "__")
         return self.origin.format(section=section, env=f"{PREFIX}{section}__{path}".upper(), file=f"{section}__{path}")
@@ -102,8 +108,7 @@ def load(root: Path | None = None) -> Config:
         config = Config.model_validate(merged)
     except ValidationError as error:
         raise _config_error(error, origins) from error
-    config._origins.update(origins)
-    return config
+    return config.knowing(origins)
 
 
 def _place(merged: dict[str, Any], root: Path) -> None:

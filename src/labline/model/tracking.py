@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +12,12 @@ from labline.contract.examples import example_record
 from labline.contract.signature import signature
 from labline.model.bundle import Bundle
 from labline.model.evaluation import Evaluation
+from labline.model.plots import run_plots
 from labline.model.registry import ARTIFACT, Registry, Version
+from labline.model.tasks import Scores, Target
 from labline.model.training import Fitted, Tried
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
     from mlflow import MlflowClient
 
 KIND = "labline.kind"
@@ -44,46 +44,47 @@ class Row:
     started_at: pd.Timestamp
 
 
+@dataclass(frozen=True)
+class Holdout:
+    """The held-out rows' target, and the bundle's scores for them."""
+
+    target: Target
+    scores: Scores
+
+
 def log_training(
-    registry: Registry,
-    bundle: Bundle,
-    fitted: Fitted,
-    evaluation: Evaluation,
-    plots: Mapping[str, Figure],
+    registry: Registry, bundle: Bundle, fitted: Fitted, evaluation: Evaluation, holdout: Holdout
 ) -> Version:
     """Log the run with what was tried below it, and register the bundle as the challenger."""
     import mlflow
-    from mlflow.entities import Metric, Param, RunTag
 
     manifest = bundle.manifest
+    tags = _tags(fitted.best, TRAINING) | {
+        "labline.data": manifest.data.kind,
+        "labline.data_origin": manifest.data.origin,
+        "labline.digest": bundle.digest,
+    }
     with registry.store.client() as client:
         experiment = registry.store.experiment(client, registry.problem)
         mlflow.set_experiment(experiment_id=experiment)
         with mlflow.start_run(run_name=f"{registry.problem} {fitted.best.family}", log_system_metrics=False) as run:
-            run_id = run.info.run_id
-            now = int(time.time() * 1000)
-            figures = _figures(fitted.best) | {f"holdout_{name}": v for name, v in evaluation.metrics.items()}
-            figures |= {"holdout_low": evaluation.headline.low, "holdout_high": evaluation.headline.high}
-            tags = _tags(fitted.best, TRAINING) | {
-                "labline.data": manifest.data.kind,
-                "labline.data_origin": manifest.data.origin,
-                "labline.digest": bundle.digest,
-            }
-            parameters = fitted.parameters | {"seed": manifest.data.seed, "holdout_share": manifest.data.holdout_share}
-            client.log_batch(
-                run_id,
-                metrics=[Metric(name, value, now, 0) for name, value in figures.items()],
-                params=[Param(name, str(value)) for name, value in parameters.items()],
-                tags=[RunTag(name, value) for name, value in tags.items()],
-            )
+            mlflow.set_tags(tags)
+            mlflow.log_params(fitted.parameters | {"seed": manifest.data.seed})
+            mlflow.log_metrics(_figures(fitted.best) | _holdout_figures(evaluation))
             _log_lineage(bundle)
             _log_tables(evaluation)
-            for name, figure in plots.items():
+            importances = (fitted.encoder.feature_names, fitted.member.importances())
+            for name, figure in run_plots(bundle.task, evaluation, holdout.target, holdout.scores, importances).items():
                 mlflow.log_figure(figure, f"plots/{name}")
-            logged = _log_bundle(bundle)
+            model_uri = _log_bundle(bundle)
             for tried in fitted.tried:
-                _log_tried(client, experiment, run_id, tried, manifest.data.kind)
-    return registry.register(run_id, logged, {key: tags[key] for key in ("labline.data", "labline.digest")})
+                _log_tried(client, experiment, run.info.run_id, tried, manifest.data.kind)
+    return registry.register(run.info.run_id, model_uri, {key: tags[key] for key in ("labline.data", "labline.digest")})
+
+
+def _holdout_figures(evaluation: Evaluation) -> dict[str, float]:
+    figures = {f"holdout_{name}": value for name, value in evaluation.metrics.items()}
+    return figures | {"holdout_low": evaluation.headline.low, "holdout_high": evaluation.headline.high}
 
 
 def _log_bundle(bundle: Bundle) -> str:

@@ -14,7 +14,7 @@ from loguru import logger
 
 from labline import __version__
 from labline.config import Config
-from labline.contract import Problem
+from labline.contract import Columns, Problem
 from labline.errors import DataError
 from labline.features import FEATURES_FILE, read_features
 from labline.model.bundle import Bundle, Contents, Manifest, Provenance, finish_bundle, write_bundle
@@ -51,47 +51,67 @@ def train(config: Config, problem: Problem, *, accept_leaks: bool = False, progr
         DataError: no rows, rows that break the contract, or a leak that was not accepted.
         RegistryError: MLflow is out of reach.
     """
-    from labline.data import Snapshots
-    from labline.model.plots import run_plots
-    from labline.model.tracking import log_training
+    from labline.model.tracking import Holdout, log_training
 
     started = time.monotonic()
     registry = Registry(config.storage, problem.name)
     registry.versions()  # out of reach? better said before training than after
     checked = check(config, problem, lambda text, done=0.0: progress(text, 0.05 * done))[0]
     _refuse(checked, accept_leaks=accept_leaks)
-    frame = Snapshots(config.settings.data, problem).read("train", checked.snapshot.sha256)
     if checked.snapshot.is_sample:
         logger.warning("{}: training on GENERATED SAMPLE DATA; the champion will know nothing real", problem.name)
-    task = task_of(problem)
-    rows = split_of(config, problem, frame)
-    target: Target = task.encode(frame[problem.target])
+    rows = _divided(config, problem, checked.snapshot)
     derived = read_features(config.settings.problems / problem.name / FEATURES_FILE, problem)
-    columns = columns_of(problem, frame.iloc[rows.train])
-    trainer = Trainer(problem, task, derived, columns, target[rows.train], config.training)
+    trainer = Trainer(problem, task_of(problem), derived, rows.columns, rows.target, config.training)
     fitted = trainer.run(lambda text, done=0.0: progress(text, 0.05 + 0.8 * done))
-
-    progress("evaluate on the hold-out", 0.88)
-    manifest = _manifest(config, problem, checked.snapshot, fitted, holdout_rows=len(rows.holdout))
+    progress("evaluate on the hold-out, log the run and register", 0.88)
+    manifest = _manifest(config, problem, checked.snapshot, fitted, holdout_rows=len(rows.holdout_target))
     config.settings.models.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=config.settings.models, prefix=".training-") as scratch:
-        folder = config.settings.problems / problem.name
-        draft = write_bundle(Path(scratch) / "bundle", Contents(folder, fitted.encoder, fitted.member, manifest))
-        holdout, seen = frame.iloc[rows.holdout], target[rows.holdout]
-        scores = draft.scores(columns_of(problem, holdout))
-        evaluation = evaluate(task, problem.metric, seen, scores, config.training.seed)
-        profile = make_profile(problem, columns, task, scores, evaluation.metrics)
-        bundle = finish_bundle(draft, profile.model_dump_json(indent=1), evaluation.metrics)
-        progress("log the run and register", 0.93)
-        importances = (fitted.encoder.feature_names, fitted.member.importances())
-        plots = run_plots(task, evaluation, seen, scores, importances)
-        version = log_training(registry, bundle, fitted, evaluation, plots)
+        contents = Contents(config.settings.problems / problem.name, fitted.encoder, fitted.member, manifest)
+        bundle, evaluation = _bundled(Path(scratch) / "bundle", contents, rows, config.training.seed)
+        scores = bundle.scores(rows.holdout_columns)
+        version = log_training(registry, bundle, fitted, evaluation, Holdout(rows.holdout_target, scores))
         cached = registry.cached(version, config.settings.models / "cache")
         cached.parent.mkdir(parents=True, exist_ok=True)
         if not cached.is_dir():
             shutil.move(bundle.folder, cached)
     logger.info("{}: {} {} on {:,} held-out rows", version, problem.metric, evaluation.headline, evaluation.rows)
     return Trained(version, Bundle.load(cached), fitted, evaluation, time.monotonic() - started)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The rows to train on and those held out, as columns and encoded target."""
+
+    columns: Columns
+    target: Target
+    holdout_columns: Columns
+    holdout_target: Target
+
+
+def _divided(config: Config, problem: Problem, snapshot: Snapshot) -> _Rows:
+    from labline.data import Snapshots
+
+    frame = Snapshots(config.settings.data, problem).read("train", snapshot.sha256)
+    divided = split_of(config, problem, frame)
+    target = task_of(problem).encode(frame[problem.target])
+    return _Rows(
+        columns=columns_of(problem, frame.iloc[divided.train]),
+        target=target[divided.train],
+        holdout_columns=columns_of(problem, frame.iloc[divided.holdout]),
+        holdout_target=target[divided.holdout],
+    )
+
+
+def _bundled(folder: Path, contents: Contents, rows: _Rows, seed: int) -> tuple[Bundle, Evaluation]:
+    """The bundle, and its figures on the hold-out: measured on the bundle as it was written and loaded again."""
+    draft = write_bundle(folder, contents)
+    problem, task = draft.problem, draft.task
+    scores = draft.scores(rows.holdout_columns)
+    evaluation = evaluate(task, problem.metric, rows.holdout_target, scores, seed)
+    profile = make_profile(problem, rows.columns, task, scores, evaluation.metrics)
+    return finish_bundle(draft, profile.model_dump_json(indent=1), evaluation.metrics), evaluation
 
 
 def leaderboard(config: Config, problem: Problem) -> list[Row]:
