@@ -7,8 +7,9 @@ PYTHON ?= $(shell for p in python3 python python3.13 python3.12 python3.11 pytho
 PROBLEM ?= obesity
 BIN := .venv/bin
 # a compiled .pyc is made once here, so that every start after it is fast
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes
-EDITABLE := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+# --no-deps: the lock names everything, and pip need not work it out again
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input --no-deps --require-hashes
+EDITABLE := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input --no-deps --no-build-isolation --editable .
 
 .PHONY: help setup run test lint format lock schema clean
 

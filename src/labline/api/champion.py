@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
@@ -16,6 +17,8 @@ from labline.contract.records import request_model
 from labline.errors import LablineError
 from labline.model.bundle import Bundle
 from labline.pipeline.champion import Served, champion, served
+
+RETRY_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class Champion:
         self._config = config
         self._problem = problem
         self._worker = worker
-        self._refused: Served | None = None
+        self._refused: tuple[Served, float] | None = None
         self.current: Loaded | None = None
         self.trouble: str | None = "the registry has not answered yet"
 
@@ -83,15 +86,21 @@ class Champion:
             return
         if self.current is not None and found == self.current.served:
             self._say(None)
-        elif found != self._refused:
+        elif not self._was_refused(found):
             await self._change(found)
+
+    def _was_refused(self, found: Served) -> bool:
+        """Whether this one failed to load a short while ago; later it is tried again, someone may have mended it."""
+        if self._refused is None:
+            return False
+        refused, at = self._refused
+        return found == refused and time.monotonic() - at < RETRY_SECONDS
 
     async def _change(self, found: Served) -> None:
         try:
             loaded = await asyncio.to_thread(load, found, self._config.serving.batch_rows_max)
         except (LablineError, OSError) as error:
-            # the one in memory serves on; asking for this one again would give the same
-            self._refused = found
+            self._refused = (found, time.monotonic())  # the one in memory serves on
             self._say(f"version {found.version} is refused: {error}")
             return
         self.current = loaded

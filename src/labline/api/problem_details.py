@@ -99,7 +99,8 @@ def refused_record(error: ValidationError, problem: Problem) -> ApiError:
             allowed = ", ".join(column.values)
         elif isinstance(column, NumberColumn):
             allowed = number_range(column)
-        message = _message(item["type"], str(item["msg"]), column.type if column else "")
+        said = str(item["msg"])
+        message = MESSAGES.get(item["type"], said[0].lower() + said[1:])
         field = ".".join(place) or "body"
         errors.append(FieldError(field=field, value=_shown(item["input"]), message=message, allowed=allowed))
     return ApiError(422, "The record breaks the contract", _sentence(errors), errors)
@@ -117,18 +118,19 @@ def number_range(column: NumberColumn) -> str:
     return f"{limits} {column.unit}".strip()
 
 
-def _message(kind: str, message: str, type_: str) -> str:
-    if kind == "missing":
-        return "is missing"
-    if kind == "extra_forbidden":
-        return "is no column of the contract"
-    if kind == "literal_error":
-        return "is not an allowed value"
-    if kind in {"greater_than_equal", "less_than_equal"}:
-        return "is out of range"
-    if kind in {"float_type", "bool_type"}:
-        return f"is not a {type_}"
-    return message[0].lower() + message[1:]
+MESSAGES = {
+    "missing": "is missing",
+    "extra_forbidden": "is no column of the contract",
+    "literal_error": "is not an allowed value",
+    "greater_than_equal": "is out of range",
+    "less_than_equal": "is out of range",
+    "finite_number": "is not a finite number",
+    "float_type": "is not a number",
+    "multiple_of": "is not a whole number",
+    "bool_type": "is neither true nor false",
+    "string_type": "is not a text",
+}
+"""Pydantic's kinds of error in the words of the contract."""
 
 
 def _shown(value: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
@@ -11,12 +12,12 @@ from typing import Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
-from pydantic_settings import BaseSettings, EnvSettingsSource, NestedSecretsSettingsSource
+from pydantic_settings import BaseSettings, EnvSettingsSource, NestedSecretsSettingsSource, SettingsError
 
 from labline.config.kaggle import Kaggle
 from labline.config.logging import Logging
 from labline.config.monitoring import Monitoring
-from labline.config.section import has_password, masked
+from labline.config.section import HIDDEN, has_password, masked, printable
 from labline.config.serving import Serving
 from labline.config.settings import Settings
 from labline.config.storage import Storage
@@ -26,6 +27,7 @@ from labline.errors import ConfigError
 WORKSPACE_FILE = "labline.yaml"
 PREFIX = "LABLINE_"
 FOLDERS = ("problems", "data", "models", "reports")
+SECRET_NAMES = re.compile(r"secret|password|account_key|sas_token|connection_string", re.IGNORECASE)  # fsspec's
 
 
 class Config(BaseModel):
@@ -53,7 +55,7 @@ class Config(BaseModel):
         return [
             Value(key, str(value), self._origins.get(key, "derived"))
             for section in type(self).model_fields
-            for key, value in _leaves({section: dict(getattr(self, section))})
+            for key, value in _leaves({section: {name: printable(of) for name, of in getattr(self, section)}})
         ]
 
 
@@ -77,7 +79,8 @@ class _Layer:
         """What a setting is called in this layer."""
         section, _, rest = key.partition(".")
         path = rest.replace(".", "__")
-        return self.origin.format(section=section, env=f"{PREFIX}{section}__{path}".upper(), file=f"{section}__{path}")
+        file = f"{section}__{path}" if path else section
+        return self.origin.format(section=section, env=f"{PREFIX}{file}".upper(), file=file)
 
 
 def load(root: Path | None = None) -> Config:
@@ -92,8 +95,8 @@ def load(root: Path | None = None) -> Config:
     defaults = _Layer("{section}.yaml (default)", {name: _defaults(name) for name in Config.model_fields})
     environment = _Layer("environment {env}", _environment())
     secrets = _Layer("secrets file {file}", _secrets())
-    root = root or _root(environment.values)
-    workspace = _Layer(WORKSPACE_FILE, _read_yaml(root / WORKSPACE_FILE))
+    folder = root or _root(environment.values)
+    workspace = _Layer(WORKSPACE_FILE, _read_yaml(folder / WORKSPACE_FILE))
 
     layers = [defaults, workspace, secrets, environment]
     for layer in (defaults, workspace):
@@ -102,12 +105,13 @@ def load(root: Path | None = None) -> Config:
     merged: dict[str, Any] = {}
     for layer in layers:
         _merge(merged, layer.values)
-    if isinstance(merged.get("settings"), dict) and isinstance(merged.get("storage"), dict):
-        _place(merged, root)
+    _place(merged, folder)
+    if root is not None or not _named_root(environment.values):
+        origins.pop("settings.root", None)  # given by the caller or found: what a layer says of it does not count
     try:
         config = Config.model_validate(merged)
     except ValidationError as error:
-        raise _config_error(error, origins) from error
+        raise _config_error(error, origins) from None  # pydantic's own text repeats the values
     return config.knowing(origins)
 
 
@@ -123,8 +127,12 @@ def _place(merged: dict[str, Any], root: Path) -> None:
                 storage[key] = value.replace("{" + name + "}", Path(settings[name]).as_posix())
 
 
+def _named_root(environment: Mapping[str, Any]) -> str | None:
+    return environment.get("settings", {}).get("root")  # type: ignore[no-any-return]
+
+
 def _root(environment: Mapping[str, Any]) -> Path:
-    named = environment.get("settings", {}).get("root")
+    named = _named_root(environment)
     if named:
         root = Path(named).expanduser()
         if not root.is_dir():
@@ -154,9 +162,15 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as error:
-        raise ConfigError(f"not YAML: {error}", where=str(path), mend="correct the line it names") from error
+        values = yaml.safe_load(path.read_text(encoding="utf-8-sig")) or {}
+    except yaml.MarkedYAMLError as error:
+        # Not chained, and not its whole text: both repeat the line, which may hold a password.
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ConfigError(f"not YAML: {error.problem}", where=f"{path}:{line}", mend="correct the line") from None
+    except UnicodeDecodeError:
+        raise ConfigError("not UTF-8", where=str(path), mend="save it as UTF-8") from None
+    except (yaml.YAMLError, ValueError):  # a control character; a date that is none
+        raise ConfigError("not YAML", where=str(path), mend="quote values that are no words or numbers") from None
     if not isinstance(values, dict) or not all(isinstance(part, dict) for part in values.values()):
         raise ConfigError(
             "sections with settings below them are wanted",
@@ -184,7 +198,7 @@ def _environment() -> dict[str, Any]:
                 mend=f"use one of {', '.join(Config.model_fields)}",
             )
     source = EnvSettingsSource(_settings_class(), env_prefix=PREFIX, env_nested_delimiter="__")
-    return {name: value for name, value in source().items() if value is not None}
+    return _sections(source, "environment")
 
 
 def _secrets() -> dict[str, Any]:
@@ -200,7 +214,30 @@ def _secrets() -> dict[str, Any]:
     source = NestedSecretsSettingsSource(
         EnvSettingsSource(_settings_class()), secrets_dir=folder, secrets_nested_delimiter="__"
     )
-    return {name: value for name, value in source().items() if value is not None}
+    return _sections(source, "secrets file")
+
+
+def _sections(source: EnvSettingsSource, place: str) -> dict[str, Any]:
+    """What the library's reader finds, by section."""
+    try:
+        sections = {name: value for name, value in source().items() if value is not None}
+    except SettingsError as error:
+        text = getattr(error.__cause__, "doc", None)  # the JSON that does not parse; it may hold a password
+        name = next((name for name, value in source.env_vars.items() if value == text), str(error))
+        raise ConfigError(
+            "not JSON", where=_spelled(place, name), mend='write a list as ["a", "b"], a mapping as {"key": "value"}'
+        ) from None
+    for name, value in sections.items():
+        if not isinstance(value, Mapping):
+            whole = f"{PREFIX}{name}" if place == "environment" else name
+            raise ConfigError(
+                "a section with settings in it is wanted", where=_spelled(place, whole), mend='write {"key": "value"}'
+            )
+    return sections
+
+
+def _spelled(place: str, name: str) -> str:
+    return f"{place} {name.upper() if place == 'environment' else name}"
 
 
 def _merge(into: dict[str, Any], values: Mapping[str, Any]) -> None:
@@ -221,22 +258,33 @@ def _leaves(values: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, An
 
 def _refuse_passwords(layer: _Layer) -> None:
     for key, value in _leaves(layer.values):
-        if isinstance(value, str) and "://" in value and has_password(value):
+        is_secret = bool(value) and SECRET_NAMES.search(key.rpartition(".")[2])
+        if is_secret or (isinstance(value, str) and has_password(value)):
             raise ConfigError(
-                f"a password stands in a file that git may track: {masked(value)}",
+                f"a password stands in a file that git may track: {HIDDEN if is_secret else masked(value)}",
                 where=f"{layer.name_of(key)}: {key}",
                 mend=f"give it as environment {_Layer('{env}', {}).name_of(key)} or in LABLINE_SECRETS_DIR",
             )
 
 
 def _config_error(error: ValidationError, origins: Mapping[str, str]) -> ConfigError:
-    """The first thing wrong, in the words of the place it was written at; values are never repeated for URLs."""
+    """The first thing wrong, in the words of the place it was written at; what may be secret is not repeated."""
     first = error.errors(include_url=False)[0]
     key = ".".join(str(part) for part in first["loc"])
-    where = f"{origins.get(key, 'settings')}: {key}"
+    origin = _origin_of(key, origins)
+    where = f"{origin}: {key}"
     if first["type"] == "extra_forbidden":
         section = Config.model_fields.get(str(first["loc"][0]))
         known = section.annotation.model_fields if section and section.annotation else Config.model_fields
         return ConfigError(f"unknown setting {key!r}", where=where, mend=f"use one of {', '.join(known)}")
-    given = masked(str(first["input"])) if first["type"] != "missing" else "nothing"
+    is_secret = key.startswith("storage.") or origin.startswith("secrets")
+    given = HIDDEN if is_secret else masked(str(first["input"]))
     return ConfigError(f"{given!r}: {first['msg'].lower()}", where=where, mend="see `labline config`")
+
+
+def _origin_of(key: str, origins: Mapping[str, str]) -> str:
+    """Where something below the setting, or else it or the nearest thing above it, was written."""
+    parts = key.split(".")
+    below = (name for name in origins if name.startswith(f"{key}."))
+    above = (".".join(parts[:end]) for end in range(len(parts), 0, -1))
+    return next((origins[name] for name in (*below, *above) if name in origins), "settings")

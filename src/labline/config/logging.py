@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 HUMAN = "<dim>{time:HH:mm:ss}</dim> <level>{level: <8}</level> {message}"
 # These speak of their own insides at INFO; a user of Labline has no use for it.
-QUIET = ("alembic", "mlflow", "matplotlib", "urllib3", "httpx", "httpcore", "evidently", "kagglesdk")
+QUIET = ("alembic", "mlflow", "matplotlib", "urllib3", "httpx", "httpx2", "httpcore", "evidently", "kagglesdk")
 
 
 class Logging(Section):
@@ -37,7 +37,11 @@ class _ToLoguru(logging.Handler):
         frame, depth = inspect.currentframe(), 0
         while frame and (depth == 0 or frame.f_code.co_filename == logging.__file__):
             frame, depth = frame.f_back, depth + 1
-        logger.opt(depth=depth, exception=record.exc_info).log(record.levelname, record.getMessage())
+        try:
+            level: str | int = logger.level(record.levelname).name
+        except ValueError:  # a level of the library's own
+            level = record.levelno
+        logger.opt(depth=depth, exception=record.exc_info).log(level, record.getMessage())
 
 
 def _json_line(message: Message) -> None:

@@ -1,16 +1,25 @@
-"""What the sections of the configuration share: frozen, unknown keys refused, addresses printed without passwords."""
+"""What the sections of the configuration share: frozen, unknown keys refused, printed without passwords."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict, SecretStr
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
+
+HIDDEN = "***"
+_USER_PART = re.compile(r"(://[^:/@]*):.*@", re.DOTALL)  # to the last @: a password may hold one itself
+_SECRET_OPTION = re.compile(r"([?&][^=&]*(?:password|secret|token)[^=&]*=)[^&]*", re.IGNORECASE)
 
 
 class Section(BaseModel):
     """One YAML module of the configuration."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        return ((name, printable(value)) for name, value in super().__repr_args__())
 
 
 class Url(SecretStr):
@@ -20,17 +29,20 @@ class Url(SecretStr):
         return masked(self.get_secret_value())
 
 
+def printable(value: Any) -> Any:
+    """The value without what may be secret: passwords in addresses, and all that options of a store say."""
+    if isinstance(value, Mapping):
+        return dict.fromkeys(value, HIDDEN)
+    return masked(value) if isinstance(value, str) else value
+
+
 def masked(url: str) -> str:
-    """The address with its password, if any, replaced by stars."""
-    try:
-        return make_url(url).render_as_string(hide_password=True)
-    except ArgumentError:  # a plain path or a scheme SQLAlchemy does not parse: no user part to hide
-        return url if "@" not in url else "***"
+    """The address with its passwords, if any, replaced by stars."""
+    if "://" not in url:  # no address; what has an @ may be one whose scheme was forgotten
+        return HIDDEN if "@" in url else url
+    return _SECRET_OPTION.sub(rf"\1{HIDDEN}", _USER_PART.sub(rf"\1:{HIDDEN}@", url))
 
 
 def has_password(url: str) -> bool:
     """Whether the address holds a password."""
-    try:
-        return make_url(url).password is not None
-    except ArgumentError:
-        return False
+    return "://" in url and masked(url) != url

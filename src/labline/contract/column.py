@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from labline.contract.refusal import refusal
 
+# How true and false may be written in files, in any case.
+BOOLEANS = {"true": True, "yes": True, "1": True, "1.0": True, "false": False, "no": False, "0": False, "0.0": False}
+
 
 class _Column(BaseModel):
     """What every column has."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     description: str = Field(default="", description="What a person should know to fill it in.")
     missing: Literal["refuse", "allow"] = Field(
@@ -41,6 +45,8 @@ class NumberColumn(_Column):
         low, high = self.minimum, self.maximum
         if low is not None and high is not None and low >= high:
             raise refusal(f"minimum {low:g} is not below maximum {high:g}", "swap or correct them", "minimum")
+        if self.type == "integer" and low is not None and high is not None and ceil(low) > high:
+            raise refusal(f"no whole number from {low:g} to {high:g}", "widen them, or take type number", "minimum")
         if self.log and (low is None or low < 0):
             raise refusal("log needs a minimum of 0 or more", "give one, or take log out", "log")
         if list(self.bands) != sorted(set(self.bands)):
@@ -49,6 +55,8 @@ class NumberColumn(_Column):
             (low is None or self.example >= low) and (high is None or self.example <= high)
         ):
             raise refusal(f"{self.example:g} is outside minimum and maximum", "choose one inside", "example")
+        if self.type == "integer" and self.example is not None and not self.example.is_integer():
+            raise refusal(f"{self.example:g} is not a whole number", "choose one that is", "example")
         return self
 
 

@@ -51,6 +51,8 @@ class Problem(BaseModel):
         for role, name in (("target", self.target), ("id", self.id)):
             if name in self.columns:
                 raise refusal(f"it is the {role}, and cannot be a feature", "take it out", "columns", name)
+        if self.id == self.target:
+            raise refusal("it is the target", "name another column, or take it out", "id")
         fewest, most = {"regression": (0, 0), "binary": (2, 2), "multiclass": (2, CLASSES_MAX)}[self.task]
         if not fewest <= len(self.classes) <= most:
             wanted = f"{fewest}" if fewest == most else f"{fewest} to {most}"

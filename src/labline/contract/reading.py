@@ -15,15 +15,22 @@ from labline.contract.refusal import REFUSED
 from labline.errors import ContractError
 
 CONTRACT_FILE = "problem.yaml"
-Place = tuple[str | int, ...]
+Place = tuple[str, ...]
+# What is said of pydantic's errors that need no detail, and the mend.
+PLAIN = {
+    "missing": ("missing", "add it"),
+    "extra_forbidden": ("the contract has no such key", "correct its spelling or take it out"),
+    "union_tag_not_found": ("type is missing", "say number, integer, category or boolean"),
+}
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML 1.2's booleans: only true and false. A category named `no` stays a name."""
+    """YAML 1.2's booleans, only true and false, and no dates: a category named `no` or 2024-01-31 stays a name."""
 
 
+_NOT_AS_IN_1_1 = {"tag:yaml.org,2002:bool", "tag:yaml.org,2002:timestamp"}
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
+    first: [(tag, pattern) for tag, pattern in resolvers if tag not in _NOT_AS_IN_1_1]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), list("tf"))
@@ -39,6 +46,8 @@ def read_problem(file: Path) -> Problem:
         text = file.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
         raise _no_such_problem(file) from error
+    except UnicodeDecodeError as error:
+        raise ContractError(f"not UTF-8: {error.reason}", where=str(file), mend="save it as UTF-8") from error
     try:
         node = yaml.compose(text, Loader=_Loader)
         lines = _lines(node, file) if node is not None else {}
@@ -47,6 +56,11 @@ def read_problem(file: Path) -> Problem:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ContractError(
             f"not YAML: {error.problem}", where=f"{file}:{line}", mend="correct the line; indent with spaces"
+        ) from error
+    except yaml.reader.ReaderError as error:
+        line = text[: error.position].count("\n") + 1
+        raise ContractError(
+            f"not YAML: {error.reason}", where=f"{file}:{line}", mend="take out what no editor shows"
         ) from error
     if not isinstance(content, dict):
         raise ContractError("no contract in it", where=f"{file}:1", mend="see docs/your-own-data.md for an example")
@@ -80,7 +94,7 @@ def _lines(node: yaml.Node, file: Path, path: Place = ()) -> dict[Place, int]:
             lines[inner] = key.start_mark.line + 1
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
-            lines |= _lines(value, file, (*path, index))
+            lines |= _lines(value, file, (*path, str(index)))
     return lines
 
 
@@ -88,12 +102,12 @@ def _contract_error(file: Path, error: ValidationError, lines: dict[Place, int])
     """All that is wrong, one line each, each with its place."""
     found = []
     for item in error.errors(include_url=False):
-        place = tuple(item["loc"])
+        place = tuple(map(str, item["loc"]))
         if place[:1] == ("columns",):
             place = place[:2] + place[3:]  # the third part is pydantic's name for the column's type
-        place += tuple(item.get("ctx", {}).get("keys", ()))
+        place += tuple(map(str, item.get("ctx", {}).get("keys", ())))
         written = next(place[:end] for end in range(len(place), -1, -1) if place[:end] in lines)
-        found.append((lines[written], ".".join(map(str, place)) or "the contract", *_say(item)))
+        found.append((lines[written], ".".join(place) or "the contract", *_say(item)))
     said = [f"{file}:{line}: {name}: {what}. Mend: {mend}" for line, name, what, mend in sorted(found)]
     line, name, what, mend = min(found)
     return ContractError(f"{name}: {what}.", where=f"{file}:{line}", mend="\n".join([mend, *said[1:]]))
@@ -102,14 +116,12 @@ def _contract_error(file: Path, error: ValidationError, lines: dict[Place, int])
 def _say(item: ErrorDetails) -> tuple[str, str]:
     """What is wrong, and the mend."""
     kind, context = item["type"], item.get("ctx", {})
-    if kind == "missing":
-        return "missing", "add it"
-    if kind == "extra_forbidden":
-        return "the contract has no such key", "correct its spelling or take it out"
+    if kind in PLAIN:
+        return PLAIN[kind]
     if kind == "union_tag_invalid":
         return f"there is no type {context['tag']!r}", f"use one of {context['expected_tags']}"
-    if kind == "union_tag_not_found":
-        return "type is missing", "say number, integer, category or boolean"
     if kind == REFUSED:
         return item["msg"], context["mend"]
+    if kind == "string_type" and isinstance(item["input"], bool | int | float):
+        return f"{item['input']!r}: a name is wanted", "put it in quotes"
     return f"{item['input']!r}: {item['msg'][0].lower()}{item['msg'][1:]}", "correct the value"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
+from pydantic_core import PydanticCustomError
 
 from labline.contract.column import CategoryColumn, Column, NumberColumn
 from labline.contract.examples import example_record, example_value
@@ -23,9 +24,10 @@ def request_model(problem: Problem) -> type[BaseModel]:
         f"column_{index}": _field(name, column) for index, (name, column) in enumerate(problem.columns.items())
     }
     if problem.id is not None:
+        number = Annotated[int, Field(ge=-(2**63), lt=2**63)]  # else 1,001 digits would pass as a number
         text = Annotated[str, Field(max_length=TEXT_LENGTH_MAX)]
         fields["row_id"] = (
-            int | text | None,
+            number | text | None,
             Field(default=None, alias=problem.id, description="Names the row; not used by the model."),
         )
     return create_model(
@@ -46,7 +48,7 @@ def _field(name: str, column: Column) -> tuple[Any, Any]:
         if column.out_of_range == "refuse":
             limits = {"ge": column.minimum, "le": column.maximum}
         if column.type == "integer":
-            limits["multiple_of"] = 1
+            limits["multiple_of"] = 1  # for the schema: it forgives a billionth, which is one half at 500 million
         if column.unit:
             description = f"{description} [{column.unit}]"
     elif isinstance(column, CategoryColumn):
@@ -57,6 +59,7 @@ def _field(name: str, column: Column) -> tuple[Any, Any]:
     else:
         kind = Annotated[bool, Field(strict=True)]
     kind = Annotated[kind, Field(**limits)] if limits else kind
+    kind = Annotated[kind, AfterValidator(_whole)] if "multiple_of" in limits else kind
     options: dict[str, Any] = {
         "alias": name,
         "title": name,
@@ -66,3 +69,9 @@ def _field(name: str, column: Column) -> tuple[Any, Any]:
     if column.missing == "allow":
         return kind | None, Field(default=None, **options)
     return kind, Field(**options)
+
+
+def _whole(number: float) -> float:
+    if not number.is_integer():
+        raise PydanticCustomError("multiple_of", "Input should be a multiple of 1")
+    return number

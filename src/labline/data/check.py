@@ -94,6 +94,11 @@ def check_frame(frame: pd.DataFrame, problem: Problem, *, with_target: bool) -> 
 def _violations(frame: pd.DataFrame, problem: Problem, *, with_target: bool) -> Iterator[Finding]:
     import pandera.errors
 
+    repeated = frame.columns[frame.columns.duplicated()].unique()
+    if len(repeated):  # no check can tell which of them is meant
+        for name in repeated:
+            yield Finding("error", str(name), "two columns have this name", "rename one of them")
+        return
     positions = frame.reset_index(drop=True)  # rows are counted from the file's first, whatever the index says
     try:
         frame_schema(problem, with_target=with_target).validate(positions, lazy=True)
@@ -114,11 +119,9 @@ def _is_coercion(cases: pd.DataFrame) -> pd.Series[bool]:
 def _finding(name: str, check: str, cases: pd.DataFrame, problem: Problem) -> Finding:
     if check == "column_in_dataframe":
         return Finding("error", name, "the column is missing", "add it, or take it out of the contract")
-    if check == "field_uniqueness" or "unique" in check:
-        return Finding("error", name, "two columns have this name", "rename one of them")
     index = cases["index"].dropna().astype(int).sort_values()
     rows = tuple(int(row) + 1 for row in index[:ROWS_SHOWN])
-    values = " and ".join(repr(value) for value in cases["failure_case"].unique()[:VALUES_SHOWN])
+    values = " and ".join(repr(value) for value in cases["failure_case"].unique().tolist()[:VALUES_SHOWN])
     what, mend = _say(check, values, problem.columns.get(name), problem)
     return Finding("error", name, what, mend, count=len(index), rows=rows)
 
@@ -131,13 +134,20 @@ def _say(check: str, values: str, column: Column | None, problem: Problem) -> tu
         allowed = column.values if isinstance(column, CategoryColumn) else problem.classes
         return f"{values}: not allowed", f"use one of {', '.join(allowed)}"
     if isinstance(column, NumberColumn) and check.startswith(("greater", "less")):
-        low = "" if column.minimum is None else f"{column.minimum:g} "
-        high = "" if column.maximum is None else f" {column.maximum:g}"
-        unit = f" {column.unit}" if column.unit else ""
-        return f"{values}: out of range", f"it runs from {low}to{high}{unit}"
+        return f"{values}: out of range", f"it is {_range(column)}"
     if check == "whole_number":
         return f"{values}: not a whole number", "round it, or make the column's type number"
-    return f"{values}: not a {column.type if column else 'number'}", "correct the value"
+    kind = column.type.replace("integer", "number") if column else "number"
+    return f"{values}: not a {kind}", "correct the value"
+
+
+def _range(column: NumberColumn) -> str:
+    unit = f" {column.unit}" if column.unit else ""
+    if column.minimum is None:
+        return f"{column.maximum:g}{unit} at most"
+    if column.maximum is None:
+        return f"{column.minimum:g}{unit} at least"
+    return f"from {column.minimum:g} to {column.maximum:g}{unit}"
 
 
 def _duplicates(frame: pd.DataFrame, problem: Problem, *, with_target: bool) -> Iterator[Finding]:

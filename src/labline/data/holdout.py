@@ -27,9 +27,9 @@ def row_hashes(frame: pd.DataFrame, problem: Problem, seed: int = 0) -> NDArray[
 
 
 def split(frame: pd.DataFrame, problem: Problem, strata: NDArray[np.intp], *, share: float, seed: int) -> Split:
-    """Hold out a share of every stratum: the rows whose hashes are the smallest there.
+    """Hold out a share of every stratum: the rows whose hashes are the smallest there, and their copies.
 
-    Rows alike in all features share a hash, so copies of a row never stand on both sides of one stratum.
+    Rows alike in all features share a hash, so copies of a row never stand on both sides, whatever their targets are.
 
     Args:
         frame: the rows.
@@ -46,4 +46,5 @@ def split(frame: pd.DataFrame, problem: Problem, strata: NDArray[np.intp], *, sh
         if wanted:
             limit = np.partition(hashes[inside], wanted - 1)[wanted - 1]
             holdout[inside] = hashes[inside] <= limit
+    holdout = np.isin(hashes, hashes[holdout])  # copies in another stratum, whose limit is another one
     return Split(train=np.flatnonzero(~holdout), holdout=np.flatnonzero(holdout))

@@ -59,6 +59,8 @@ class Snapshots:
             unfinished.replace(self._rows(role, digest))
         except OSError as error:
             raise DataError(f"cannot be kept: {error}", where=str(folder), mend="free some space there") from error
+        except (ValueError, TypeError) as error:  # pyarrow's, of a column that holds numbers and names
+            raise DataError(f"cannot be kept: {error}", where=taken.origin, mend="give each column one type") from error
         snapshot = Snapshot(
             problem=self._problem.name,
             role=role,

@@ -19,6 +19,11 @@ from labline.contract import Columns, Problem
 from labline.errors import ContractError
 
 FEATURES_FILE = "features.py"
+# What code with a mistake in it raises: the problem's own code is not ours to trust.
+MISTAKES = (
+    *(ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, NameError, OSError, RuntimeError),
+    *(TypeError, ValueError),
+)
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,7 @@ class DerivedFeature:
         try:
             with np.errstate(all="ignore"):  # NaN for missing is meant; a test looks for NaN elsewhere
                 values = np.asarray(self.function(*inputs), dtype=np.float64)
-        except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
+        except MISTAKES as error:
             raise ContractError(
                 f"{self.name} fails: {error}", where=self.where, mend="it gets numpy arrays, one value a row"
             ) from error
@@ -111,7 +116,7 @@ def read_features(file: Path, problem: Problem) -> DerivedFeatures:
         exec(compile(source, str(file), "exec"), module.__dict__)  # noqa: S102 - the problem's own code
     except SyntaxError as error:
         raise ContractError(f"not Python: {error.msg}", where=f"{file}:{error.lineno}", mend="correct it") from error
-    except (ImportError, NameError, TypeError, ValueError, AttributeError) as error:
+    except MISTAKES as error:
         raise ContractError(f"does not run: {error}", where=str(file), mend="run it with python to see") from error
     public = {name: module.__dict__[name] for name in lines if not name.startswith("_")}
     features = []

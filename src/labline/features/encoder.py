@@ -78,8 +78,7 @@ class Encoder:
             state = state.model_copy(
                 update={
                     "means": {name: _finite_or(np.nanmean(values), 0.0) for name, values in numbers.items()},
-                    # a constant column stays at zero rather than dividing by zero
-                    "deviations": {name: _finite_or(np.nanstd(values), 1.0) or 1.0 for name, values in numbers.items()},
+                    "deviations": {name: _deviation(values) for name, values in numbers.items()},
                 }
             )
         return cls(state)
@@ -138,3 +137,10 @@ def _logged(values: NDArray[np.float64], wanted: bool) -> NDArray[np.float64]:
 
 def _finite_or(value: np.floating[Any], otherwise: float) -> float:
     return float(value) if np.isfinite(value) else otherwise
+
+
+def _deviation(values: NDArray[np.float64]) -> float:
+    """The standard deviation; 1 for a constant column, which is then neither divided by zero nor by rounding errors."""
+    deviation = _finite_or(np.nanstd(values), 0.0)
+    rounding = 10 * np.finfo(np.float64).eps * np.abs(_finite_or(np.nanmean(values), 0.0))
+    return deviation if deviation > rounding else 1.0

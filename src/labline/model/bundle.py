@@ -84,7 +84,7 @@ class Bundle:
         self.manifest = manifest
         self.problem = problem
         self.task: Task = task_of(problem)
-        self.digest = _digest(folder / MANIFEST_FILE)
+        self.digest = bundle_digest(folder)
         state = EncoderState.model_validate_json((folder / ENCODER_FILE).read_bytes())
         self.encoder = Encoder(state)
         self._derived: DerivedFeatures = read_features(folder / FEATURES_FILE, problem).only(state.numbers)
@@ -97,12 +97,7 @@ class Bundle:
         Raises:
             BundleError: a file is missing or altered, or an answer is not the one it was made with.
         """
-        manifest = read_manifest(folder)
-        for name, wanted in manifest.files.items():
-            if not (folder / name).is_file():
-                raise BundleError(f"{name} is missing", where=str(folder), mend="fetch the bundle again")
-            if _digest(folder / name) != wanted:
-                raise BundleError(f"{name} was altered", where=str(folder), mend="fetch the bundle again")
+        manifest = check_whole(folder)
         bundle = cls(folder, manifest, read_problem(folder / CONTRACT_FILE))
         bundle._check_golden()
         return bundle
@@ -122,7 +117,7 @@ class Bundle:
         scale = max(1.0, float(np.abs(wanted).max()))
         if found.shape != wanted.shape or not np.allclose(found, wanted, rtol=0, atol=GOLDEN_TOLERANCE * scale):
             raise BundleError(
-                "it does not give its golden answers here",
+                f"it does not give the answers of {GOLDEN_FILE} here",
                 where=str(self.folder),
                 mend="use the library versions of requirements.txt, or train again",
             )
@@ -137,13 +132,37 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         return Manifest.model_validate_json((folder / MANIFEST_FILE).read_bytes())
     except FileNotFoundError as error:
-        raise BundleError("there is no bundle", where=str(folder), mend="train, or fetch it again") from error
+        raise BundleError(
+            f"there is no bundle: {MANIFEST_FILE} is missing", where=str(folder), mend="train, or fetch it again"
+        ) from error
     except ValidationError as error:
         raise BundleError(
-            f"its manifest is not understood: {error.error_count()} errors",
+            f"{MANIFEST_FILE} is not understood: {error.error_count()} errors",
             where=str(folder),
             mend="use the version of Labline that made it, or train again",
         ) from error
+
+
+def check_whole(folder: Path) -> Manifest:
+    """The manifest of the bundle in the folder, whose files are all there and as they were made.
+
+    Raises:
+        BundleError: names the file that is missing, altered, or code that was added.
+    """
+    manifest = read_manifest(folder)
+    for name, wanted in manifest.files.items():
+        if not (folder / name).is_file():
+            raise BundleError(f"{name} is missing", where=str(folder), mend="fetch the bundle again")
+        if _digest(folder / name) != wanted:
+            raise BundleError(f"{name} was altered", where=str(folder), mend="fetch the bundle again")
+    if FEATURES_FILE not in manifest.files and (folder / FEATURES_FILE).exists():  # it would be run
+        raise BundleError(f"{FEATURES_FILE} was added", where=str(folder), mend="fetch the bundle again")
+    return manifest
+
+
+def bundle_digest(folder: Path) -> str:
+    """SHA-256 of the manifest of the bundle in the folder, and with it of everything in the bundle."""
+    return _digest(folder / MANIFEST_FILE)
 
 
 def write_bundle(folder: Path, contents: Contents) -> Bundle:

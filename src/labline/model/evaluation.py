@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -71,9 +72,14 @@ def difference(task: Task, metric: str, target: Target, ours: Scores, theirs: Sc
 
 
 def _interval(figure: Callable[[NDArray[np.intp]], float], value: float, rows: int, seed: int) -> Interval:
+    from sklearn.exceptions import UndefinedMetricWarning
+
     random = np.random.default_rng(seed)
-    drawn = [figure(random.integers(0, rows, rows)) for _ in range(RESAMPLES)]
-    low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UndefinedMetricWarning)
+        drawn = [figure(random.integers(0, rows, rows)) for _ in range(RESAMPLES)]
+    # of a rare class a resample may hold no row, and then has no ROC AUC; the others give the interval
+    low, high = np.nanquantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Interval(float(value), float(low), float(high))
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labline.config.storage import Storage
+from labline.database import open_database
 from labline.errors import RegistryError
 
 if TYPE_CHECKING:
@@ -58,11 +59,12 @@ class MlflowStore:
         from mlflow.exceptions import MlflowException
         from sqlalchemy.exc import SQLAlchemyError
 
-        if self.is_embedded:
-            Path(self.uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
         mlflow.set_tracking_uri(self.uri)
         mlflow.set_registry_uri(self.uri)
         try:
+            if not self.uri.startswith(("http:", "https:")):
+                # MLflow asks a database that does not answer for a minute; this asks once, and sets SQLite to WAL
+                open_database(self.uri).connect().close()
             yield mlflow.MlflowClient(self.uri, self.uri)
         except MlflowException as error:
             if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS", "INVALID_PARAMETER_VALUE"}:
@@ -101,6 +103,7 @@ class MlflowStore:
             )
 
     def _unreachable(self, why: str) -> RegistryError:
+        why = why.replace(self.uri.rstrip("/"), self.address.rstrip("/"))  # MLflow repeats a password that stands there
         return RegistryError(
             f"MLflow is out of reach: {why}",
             where=self.address,

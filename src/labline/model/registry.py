@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labline.config.storage import Storage
-from labline.errors import RegistryError
-from labline.model.bundle import read_manifest
+from labline.errors import BundleError, RegistryError
+from labline.model.bundle import bundle_digest, check_whole
 from labline.model.mlflow_store import MlflowStore
 
 if TYPE_CHECKING:
@@ -105,7 +104,7 @@ class Registry:
                 mend=f"labline train {self.problem}",
             )
         raise RegistryError(
-            f"{self.problem!r} has {len(versions)} versions and no champion",
+            f"{self.problem!r} has no champion among {len(versions)} version{'s' * (len(versions) > 1)}",
             where=self.store.address,
             mend=f"labline promote {self.problem}",
         )
@@ -128,23 +127,47 @@ class Registry:
         return cache / self.problem / f"{version.number}-{version.tags.get('labline.digest', '')[:12]}"
 
     def fetch(self, version: Version, cache: Path) -> Path:
-        """The folder of the version's bundle in a local cache; fetched whole or not at all."""
-        import mlflow.artifacts
+        """The folder of the version's bundle in a local cache; fetched whole or not at all.
 
+        Raises:
+            RegistryError: MLflow is out of reach, or has lost the version's files.
+            BundleError: what MLflow keeps is not whole, or not what was registered.
+        """
         folder = self.cached(version, cache)
         if folder.is_dir():
             return folder
         folder.parent.mkdir(parents=True, exist_ok=True)
         with self.store.client(), tempfile.TemporaryDirectory(dir=folder.parent, prefix=".fetch-") as scratch:
-            model = mlflow.artifacts.download_artifacts(artifact_uri=version.source, dst_path=scratch)
-            bundle = next((file.parent for file in Path(model).rglob("manifest.json")), Path(model))
-            read_manifest(bundle)
+            model = _download(version, scratch)
+            bundle = next((file.parent for file in model.rglob("manifest.json")), model)
+            check_whole(bundle)
+            if bundle_digest(bundle) != version.tags.get("labline.digest", bundle_digest(bundle)):
+                raise BundleError(
+                    f"this is not the bundle that was registered as {version}", where=version.source, mend="train again"
+                )
             try:
-                shutil.move(bundle, folder)
+                bundle.rename(folder)
             except OSError:  # another process was faster; its copy is the same
                 if not folder.is_dir():
                     raise
         return folder
+
+
+def _download(version: Version, folder: str) -> Path:
+    import mlflow.artifacts
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return Path(mlflow.artifacts.download_artifacts(artifact_uri=version.source, dst_path=folder))
+    except (MlflowException, ImportError) as error:
+        if getattr(error, "error_code", "") not in {"", "RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+            raise  # MLflow itself is out of reach
+        why = "its files are not there" if isinstance(error, MlflowException) else str(error)
+        raise RegistryError(
+            f"the bundle of {version} cannot be fetched: {why}",
+            where=version.source,
+            mend="see MLflow's artifact store, or train again",
+        ) from error
 
 
 def _create_model(client: MlflowClient, name: str) -> None:

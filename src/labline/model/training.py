@@ -81,7 +81,6 @@ class Trainer:
 
     def run(self, progress: Progress) -> Fitted:
         """Try the baselines, then every family on the raw columns and with the derived ones; refit the best."""
-        started = time.monotonic()
         baselines = self._task.baselines(self._settings.seed)
         sets = {"raw": (), "raw+derived": self._derived.names} if self._derived.names else {"raw": ()}
         runs = [(family, name) for family in self._settings.families for name in sets]
@@ -89,6 +88,7 @@ class Trainer:
         for index, (name, baseline) in enumerate(baselines.items()):
             progress(f"baseline: {name}", 0.1 * index / len(baselines))
             tried.append(self._try_baseline(name, baseline))
+        started = time.monotonic()  # the budget is for boosting; slow baselines must not leave it without a round
         budget = self._settings.budget_seconds * SELECTION_SHARE
         candidates = []
         for index, (family, name) in enumerate(runs):

@@ -100,14 +100,17 @@ class LogWriter:
 
     Args:
         log: where to write.
+
+    Attributes:
+        failure: the kind of error the last commit ended with; None when it went well.
     """
 
     def __init__(self, log: PredictionLog) -> None:
         self._log = log
         self._queue: queue.SimpleQueue[tuple[Sequence[Logged], Future[None]] | None] = queue.SimpleQueue()
+        self.failure: str | None = None
         self._thread = threading.Thread(target=self._run, name="prediction-log", daemon=True)
         self._thread.start()
-        self.failure: str | None = None
 
     def submit(self, rows: Sequence[Logged]) -> Future[None]:
         """Hand rows in; the future is done when they are on disk, or holds the error."""

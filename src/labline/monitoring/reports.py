@@ -78,6 +78,9 @@ def write_report(
     for name in _unusable(frames):
         notes.append(f"{name} is left out: it has no values on one side")
         frames = {side: frame.drop(columns=name) for side, frame in frames.items()}
+    if kind is ReportKind.MODEL_PERFORMANCE and problem.classes and not _comparable(problem, frames):
+        notes.append("the reference is left out: it and the window have not the same classes in them")
+        del frames["reference"]
     snapshot = _run(kind, problem, frames)
     folder.mkdir(parents=True, exist_ok=True)
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
@@ -89,7 +92,7 @@ def write_report(
         kind=kind,
         path=path,
         rows=len(frames["window"]),
-        reference_rows=len(frames["reference"]),
+        reference_rows=len(frames.get("reference", ())),
         notes=notes,
         metrics=[_number(metric) for metric in snapshot.dict()["metrics"]],
     )
@@ -118,7 +121,7 @@ def _unusable(frames: Mapping[str, pd.DataFrame]) -> list[str]:
 
 def _run(kind: ReportKind, problem: Problem, frames: Mapping[str, pd.DataFrame]) -> Any:
     os.environ["DO_NOT_TRACK"] = "1"  # Evidently reads it when it is imported
-    from evidently import DataDefinition, Dataset, MulticlassClassification, Regression, Report
+    from evidently import DataDefinition, Dataset, Regression, Report
 
     both = set.intersection(*(set(frame.columns) for frame in frames.values()))
     names = [name for name, column in problem.columns.items() if isinstance(column, CategoryColumn)]
@@ -128,16 +131,39 @@ def _run(kind: ReportKind, problem: Problem, frames: Mapping[str, pd.DataFrame])
     labelled: dict[str, Any] = {}
     if {*outcome} <= both:
         if problem.classes:
-            labelled["classification"] = [MulticlassClassification(target=problem.target, prediction_labels=PREDICTION)]
+            labelled["classification"] = [_classification(problem, frames)]
         else:
             labelled["regression"] = [Regression(target=problem.target, prediction=PREDICTION)]
     definition = DataDefinition(numerical_columns=numbers, categorical_columns=categories, **labelled)
     order = [name for name in (*problem.columns, *outcome) if name in both]
-    reference, current = (
-        Dataset.from_pandas(frames[side][order], data_definition=definition) for side in ("reference", "window")
-    )
+    sides = {side: Dataset.from_pandas(frame[order], data_definition=definition) for side, frame in frames.items()}
     with np.errstate(all="ignore"):
-        return Report(_metrics(kind, problem, order)).run(current, reference)
+        return Report(_metrics(kind, problem, order)).run(sides["window"], sides.get("reference"))
+
+
+def _classes_met(problem: Problem, frame: pd.DataFrame) -> set[str]:
+    """The class names in the rows, true or predicted."""
+    return {*frame[PREDICTION], *frame[problem.target]}
+
+
+def _comparable(problem: Problem, frames: Mapping[str, pd.DataFrame]) -> bool:
+    """Whether Evidently can set the sides' classes beside each other; where it cannot, it fails on the whole page."""
+    reference, window = frames["reference"], frames["window"]
+    if not set(window[problem.target]) <= set(reference[problem.target]):
+        return False
+    return not len(_classes_met(problem, window)) < len(_classes_met(problem, reference)) == 2
+
+
+def _classification(problem: Problem, frames: Mapping[str, pd.DataFrame]) -> Any:
+    """How Evidently is to read labels: where it meets just two, it must be told which one is positive, or it fails."""
+    from evidently import BinaryClassification, MulticlassClassification
+
+    pairs = [names for frame in frames.values() if len(names := _classes_met(problem, frame)) == 2]
+    common = set.intersection(*pairs) if pairs else set()
+    for name in reversed(problem.classes):
+        if name in common:
+            return BinaryClassification(target=problem.target, prediction_labels=PREDICTION, pos_label=name)
+    return MulticlassClassification(target=problem.target, prediction_labels=PREDICTION)
 
 
 def _metrics(kind: ReportKind, problem: Problem, present: list[str]) -> list[Any]:

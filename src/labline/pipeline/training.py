@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from loguru import logger
 
 from labline import __version__
@@ -61,6 +62,7 @@ def train(config: Config, problem: Problem, *, accept_leaks: bool = False, progr
     if checked.snapshot.is_sample:
         logger.warning("{}: training on GENERATED SAMPLE DATA; the champion will know nothing real", problem.name)
     rows = _divided(config, problem, checked.snapshot)
+    _need_enough(problem, rows, config.training.folds, where=checked.snapshot.origin)
     derived = read_features(config.settings.problems / problem.name / FEATURES_FILE, problem)
     trainer = Trainer(problem, task_of(problem), derived, rows.columns, rows.target, config.training)
     fitted = trainer.run(lambda text, done=0.0: progress(text, 0.05 + 0.8 * done))
@@ -130,6 +132,24 @@ def _refuse(checked: Checked, *, accept_leaks: bool) -> None:
             f"the target can be read off single columns: {said}",
             where=checked.snapshot.origin,
             mend="take them out of the contract, or say --accept-leaks if they are known when a prediction is made",
+        )
+
+
+def _need_enough(problem: Problem, rows: _Rows, folds: int, *, where: str) -> None:
+    """Refuse rows from which nothing can be learned, or on which nothing can be measured."""
+    train, held = rows.target, rows.holdout_target
+    enough = len(train) >= 2 * folds and len(held) >= 2
+    counts = np.unique(train, return_counts=True)[1]
+    if problem.classes:
+        enough = enough and len(counts) > 1
+    if problem.task == "binary":  # without both classes in every fold and in the hold-out its metrics are not defined
+        enough = enough and counts.min() >= folds and len(np.unique(held)) == 2
+    if not enough:
+        both = np.concatenate([train, held])
+        classes = {name: int((both == index).sum()) for index, name in enumerate(problem.classes)}
+        said = "".join(f", {count} of class {name!r}" for name, count in classes.items() if count < 10)
+        raise DataError(
+            f"too few rows: {len(train)} to train on and {len(held)} held out{said}", where=where, mend="bring more"
         )
 
 

@@ -24,6 +24,7 @@ WindowRows = Annotated[
 Source = Annotated[WindowSource, Query(description="The prediction log, or the problem's “current” set.")]
 ERRORS: dict[int | str, dict[str, Any]] = {
     409: {"model": ProblemDetails, "description": "The rows it needs are not there."},
+    422: {"model": ProblemDetails, "description": "A parameter is wrong."},
     503: {"model": ProblemDetails, "description": "There is no champion yet."},
 }
 PAGE: dict[int | str, dict[str, Any]] = {200: {"content": {"text/html": {}}}, **ERRORS}

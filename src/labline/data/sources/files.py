@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
+import zipfile
+import zlib
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from labline.contract import BooleanColumn, CategoryColumn, Problem
+from labline.contract.column import BOOLEANS
 from labline.errors import DataError
 
 # What pandas takes for missing by default, as its documentation of read_csv lists it.
@@ -18,7 +23,8 @@ MISSING = frozenset(
         *("N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
     )
 )
-BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+# What reading raises when a file is cut off, is not what its name says, or holds what its kind does not know.
+DAMAGE = (pd.errors.ParserError, OSError, ValueError, ImportError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
 def read_frame(address: str, problem: Problem, object_store: Mapping[str, Any] | None = None) -> pd.DataFrame:
@@ -44,8 +50,12 @@ def read_frame(address: str, problem: Problem, object_store: Mapping[str, Any] |
         raise DataError("there is no such file", where=address, mend="correct the path") from error
     except UnicodeDecodeError as error:
         raise DataError(f"not UTF-8: {error.reason}", where=address, mend="save it as UTF-8") from error
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, OSError, ValueError, ImportError) as error:
-        raise DataError(f"cannot be read: {error}", where=address, mend="see that the file is whole") from error
+    except pd.errors.ParserWarning as error:
+        raise DataError("rows have more fields than the header", where=address, mend="name every column") from error
+    except DAMAGE as error:
+        raise DataError(
+            f"cannot be read: {str(error).strip()}", where=address, mend="see that the file is whole"
+        ) from error
     if frame.empty:
         raise DataError("it has no rows", where=address, mend="take a file with data in it")
     return _typed(frame, problem)
@@ -56,17 +66,28 @@ def _read_csv(address: str, problem: Problem, options: dict[str, Any]) -> pd.Dat
     as_text: set[str] = {*names} | ({problem.target} if problem.classes else set())
     # "NA" or "None" may be a name of the contract; only what it does not list counts as missing there.
     listed = {name: set(column.values) for name, column in names.items()} | {problem.target: set(problem.classes)}
-    header = pd.read_csv(address, nrows=0, encoding="utf-8-sig", **options)
-    frame: pd.DataFrame = pd.read_csv(
-        address,
-        encoding="utf-8-sig",
-        dtype=dict.fromkeys(as_text, "str"),
-        keep_default_na=False,
-        na_values={name: sorted(MISSING - listed.get(name, set())) for name in header.columns},
-        float_precision="round_trip",  # the default parser is off by a bit now and then, and JSON's is not
-        **options,
-    )
+    as_written = {"encoding": "utf-8-sig", "keep_default_na": False, "index_col": False, **options}
+    header = pd.read_csv(address, header=None, nrows=1, dtype="str", **as_written).iloc[0].tolist()
+    _refuse_repeated(header, problem, address)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)  # it drops the fields that have no name
+        frame: pd.DataFrame = pd.read_csv(
+            address,
+            dtype=dict.fromkeys(as_text, "str"),
+            na_values={name: sorted(MISSING - listed.get(name, set())) for name in header},
+            float_precision="round_trip",  # the default parser is off by a bit now and then, and JSON's is not
+            low_memory=False,  # piece by piece, one column may become numbers here and names there
+            **as_written,
+        )
     return frame
+
+
+def _refuse_repeated(header: list[str], problem: Problem, address: str) -> None:
+    """Refuse a name of the contract that two columns have: pandas would rename the second and say nothing."""
+    counts = Counter(header)
+    for name in (*problem.columns, problem.target):
+        if counts[name] > 1:
+            raise DataError(f"two columns have the name {name!r}", where=address, mend="rename one of them")
 
 
 def _typed(frame: pd.DataFrame, problem: Problem) -> pd.DataFrame:
@@ -106,4 +127,8 @@ def write_frame(frame: pd.DataFrame, path: Path) -> None:
             frame.to_parquet(unfinished, index=False)
         unfinished.replace(path)
     except OSError as error:
+        unfinished.unlink(missing_ok=True)
         raise DataError(f"cannot be written: {error}", where=str(path), mend="see that the folder is there") from error
+    except (ValueError, TypeError) as error:  # pyarrow's, of a column that holds numbers and names
+        unfinished.unlink(missing_ok=True)
+        raise DataError(f"cannot be written: {error}", where=str(path), mend="give each column one type") from error

@@ -1,0 +1,232 @@
+"""Training: what it sees, what it compares, and that it ends when its time is over."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from labline import pipeline
+from labline.config import Config, load
+from labline.contract import Columns, Problem, read_problem
+from labline.data import Split
+from labline.data.holdout import row_hashes
+from labline.data.sources.files import read_frame
+from labline.errors import DataError
+from labline.features import FEATURES_FILE, DerivedFeatures, read_features
+from labline.model.families.lightgbm import ROUNDS_MAX
+from labline.model.tasks import Target, task_of
+from labline.model.training import Fitted, Trainer
+from labline.monitoring.profile import Profile
+from labline.pipeline.data import columns_of, split_of
+from labline.progress import silent
+from tests.conftest import ROOT
+
+FOLDER = ROOT / "problems" / "obesity"
+
+
+@pytest.fixture(scope="module")
+def obesity() -> Problem:
+    return read_problem(FOLDER / "problem.yaml")
+
+
+def trainer(config: Config, problem: Problem, frame: pd.DataFrame, *, raw: bool = False, **settings: float) -> Trainer:
+    derived = DerivedFeatures() if raw else read_features(FOLDER / FEATURES_FILE, problem)
+    task = task_of(problem)
+    target: Target = task.encode(frame[problem.target])
+    training = config.training.model_copy(update=settings)
+    return Trainer(problem, task, derived, columns_of(problem, frame), target, training)
+
+
+def scores(fitted: Fitted, problem: Problem, columns: Columns) -> np.ndarray:
+    derived = read_features(FOLDER / FEATURES_FILE, problem)
+    return fitted.member.predict(fitted.encoder.transform(derived(columns)))
+
+
+def narrow(config: Config, **settings: object) -> Config:
+    """The configuration with other settings of training."""
+    return config.model_copy(update={"training": config.training.model_copy(update=settings)})
+
+
+def test_no_byte_of_encoder_or_member_depends_on_the_held_out_rows_targets(workspace: Path, tmp_path: Path) -> None:
+    """Two workspaces whose rows differ in the hold-out's target alone: what was learned is the same, its worth not."""
+    problem, frame = churn(workspace)
+    config = narrow(load(workspace), budget_seconds=60)
+    rows = split_of(config, problem, frame)
+    altered = frame.copy()
+    exchanged = _exchangeable(frame, problem, rows, config.training.seed)
+    place = altered.columns.get_loc(problem.target)
+    altered.iloc[exchanged, place] = np.where(frame.iloc[exchanged, place] == "yes", "no", "yes")
+    assert split_of(config, problem, altered).holdout.tolist() == rows.holdout.tolist()
+
+    made = []
+    for name, content in (("first", frame), ("second", altered)):
+        content.to_csv(tmp_path / f"{name}.csv", index=False)
+        pipeline.prepare(config, problem, files={"train": str(tmp_path / f"{name}.csv")})
+        made.append(pipeline.train(config, problem))
+    first, second = made
+    for file in ("encoder.json", "lightgbm.txt"):
+        assert (first.bundle.folder / file).read_bytes() == (second.bundle.folder / file).read_bytes()
+    assert first.fitted.best.fold_metrics == second.fitted.best.fold_metrics
+    assert second.evaluation.metrics["accuracy"] < first.evaluation.metrics["accuracy"] - 0.1
+
+
+def churn(workspace: Path, rows: int = 800) -> tuple[Problem, pd.DataFrame]:
+    """A small problem of two classes in the workspace, and its rows as Labline reads them."""
+    random = np.random.default_rng(5)
+    frame = pd.DataFrame({"tenure": random.uniform(0, 72, rows), "spend": random.lognormal(3, 1, rows)})
+    frame["churned"] = np.where(frame["tenure"] + random.normal(0, 10, rows) < 30, "yes", "no")
+    folder = workspace / "problems" / "churn"
+    folder.mkdir()
+    frame.to_csv(folder / "train.csv", index=False)
+    contract = {
+        "name": "churn",
+        "title": "Churn",
+        "task": "binary",
+        "target": "churned",
+        "classes": ["no", "yes"],
+        "metric": "accuracy",
+        "sources": {"train": {"csv": "train.csv"}},
+        "columns": {"tenure": {"type": "number"}, "spend": {"type": "number"}},
+    }
+    (folder / "problem.yaml").write_text(yaml.safe_dump(contract, sort_keys=False), encoding="utf-8")
+    problem = read_problem(folder / "problem.yaml")
+    return problem, read_frame(str(folder / "train.csv"), problem)
+
+
+def _exchangeable(frame: pd.DataFrame, problem: Problem, rows: Split, seed: int) -> np.ndarray:
+    """Held-out rows, as many of each class, that stay held out when their classes are exchanged.
+
+    A class's hold-out are its rows of the smallest hashes; a row below the limit of both may change sides.
+    """
+    hashes, target = row_hashes(frame, problem, seed), frame[problem.target].to_numpy()
+    safe = min(hashes[rows.train][target[rows.train] == name].min() for name in problem.classes)
+    free = [rows.holdout[(target[rows.holdout] == name) & (hashes[rows.holdout] < safe)] for name in problem.classes]
+    fewest = min(len(part) for part in free)
+    assert fewest >= 20
+    return np.concatenate([part[:fewest] for part in free])
+
+
+def test_the_profile_is_of_the_training_rows_alone(config: Config, problem: Problem) -> None:
+    from labline.data import Snapshots
+
+    folder = pipeline.champion(config, problem.name).folder
+    profile = Profile.model_validate_json((folder / "profile.json").read_bytes())
+    snapshots = Snapshots(config.settings.data, problem)
+    frame = snapshots.read("train", snapshots.need("train").sha256)
+    rows = split_of(config, problem, frame)
+    train = frame.iloc[rows.train]
+    assert profile.rows == len(rows.train) == len(frame) - len(rows.holdout)
+    assert profile.numbers["Age"].mean == pytest.approx(train["Age"].mean())
+    assert profile.categories["CAEC"].counts == train["CAEC"].value_counts().to_dict()
+    assert profile.prediction.rows == len(rows.holdout)
+
+
+def test_the_same_seed_gives_the_same_scores_to_the_last_bit_and_another_seed_others(
+    workspace: Path, obesity: Problem, sample: dict[str, pd.DataFrame]
+) -> None:
+    config, frame = load(workspace), sample["train"].head(400)
+    columns = columns_of(obesity, sample["current"])
+    fitted = [trainer(config, obesity, frame, seed=seed, budget_seconds=300).run(silent) for seed in (7, 7, 8)]
+    first, second, other = (scores(one, obesity, columns).tobytes() for one in fitted)
+    assert first == second
+    assert first != other
+    without_time = [[replace(tried, fit_seconds=0) for tried in one.tried] for one in fitted[:2]]
+    assert without_time[0] == without_time[1]
+
+
+def test_the_budget_is_kept_and_what_was_reached_by_then_is_usable(
+    workspace: Path, obesity: Problem, sample: dict[str, pd.DataFrame]
+) -> None:
+    frame = pd.concat([sample["train"].head(400)] * 4)  # rows that repeat are learned by heart: no early stop
+    started = time.monotonic()
+    fitted = trainer(load(workspace), obesity, frame, budget_seconds=3).run(silent)
+    assert time.monotonic() - started < 3 * 2 + 3  # the baselines come on top, and others share these cores
+    assert fitted.best.rounds < ROUNDS_MAX
+    by_name = {tried.family: tried for tried in fitted.tried}
+    assert fitted.best.mean("accuracy") > by_name["majority"].mean("accuracy") + 0.2
+    found = scores(fitted, obesity, columns_of(obesity, sample["current"]))
+    assert np.allclose(found.sum(axis=1), 1)
+    assert (found.argmax(axis=1) == task_of(obesity).encode(sample["current"][obesity.target])).mean() > 0.5
+
+
+def test_a_budget_that_is_spent_at_once_still_gives_a_member(
+    workspace: Path, obesity: Problem, sample: dict[str, pd.DataFrame]
+) -> None:
+    fitted = trainer(load(workspace), obesity, sample["train"].head(300), budget_seconds=1e-6).run(silent)
+    assert fitted.member.rounds >= 1
+    found = scores(fitted, obesity, columns_of(obesity, sample["current"]))
+    assert found.shape == (len(sample["current"]), 7)
+    assert np.isfinite(found).all()
+
+
+def test_baselines_and_every_feature_set_are_tried_on_the_same_folds_and_the_best_is_refitted(
+    workspace: Path, obesity: Problem, sample: dict[str, pd.DataFrame]
+) -> None:
+    told: list[float] = []
+    fitted = trainer(load(workspace), obesity, sample["train"].head(400), folds=3).run(
+        lambda _text, done=0.0: told.append(done)
+    )
+    assert [(tried.family, tried.feature_set) for tried in fitted.tried] == [
+        ("majority", "raw"),
+        ("tree", "raw"),
+        ("linear", "raw"),
+        ("lightgbm", "raw"),
+        ("lightgbm", "raw+derived"),
+    ]
+    assert all(len(tried.fold_metrics) == 3 for tried in fitted.tried)
+    families = [tried for tried in fitted.tried if tried.family == "lightgbm"]
+    assert fitted.best.mean("accuracy") == max(tried.mean("accuracy") for tried in families)
+    assert fitted.parameters["rounds"] == fitted.member.rounds == fitted.best.rounds
+    assert ("BMI" in fitted.encoder.feature_names) == (fitted.best.feature_set == "raw+derived")
+    assert told == sorted(told)
+    assert 0 <= told[0] < told[-1] <= 1
+
+
+def test_in_a_loss_the_smallest_is_the_best(workspace: Path, obesity: Problem, sample: dict[str, pd.DataFrame]) -> None:
+    by_loss = obesity.model_copy(update={"metric": "log_loss"})
+    fitted = trainer(load(workspace), by_loss, sample["train"].head(400)).run(silent)
+    families = [tried for tried in fitted.tried if tried.family == "lightgbm"]
+    assert fitted.best.mean("log_loss") == min(tried.mean("log_loss") for tried in families)
+
+
+def test_without_a_features_file_only_the_raw_columns_are_tried(
+    workspace: Path, obesity: Problem, sample: dict[str, pd.DataFrame]
+) -> None:
+    assert read_features(workspace / "nothing" / FEATURES_FILE, obesity).names == ()
+    fitted = trainer(load(workspace), obesity, sample["train"].head(300), raw=True, budget_seconds=1).run(silent)
+    assert {tried.feature_set for tried in fitted.tried} == {"raw"}
+    assert set(fitted.encoder.feature_names) == set(obesity.columns)
+
+
+def test_a_class_with_fewer_rows_than_folds_does_not_stop_training(
+    workspace: Path, obesity: Problem, sample: dict[str, pd.DataFrame]
+) -> None:
+    frame = sample["train"].head(300)
+    rare = frame[obesity.target] == "Obesity_Type_III"
+    frame = pd.concat([frame[~rare], frame[rare].head(1)])
+    fitted = trainer(load(workspace), obesity, frame, folds=4, budget_seconds=1).run(silent)
+    assert scores(fitted, obesity, columns_of(obesity, frame)).shape == (len(frame), 7)
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        (["no", "yes", "no", "yes", "no"], "5 to train on and 0 held out, 3 of class 'no', 2 of class 'yes'"),
+        (["no"] * 100, "85 to train on and 15 held out, 0 of class 'yes'"),
+        (["yes"] * 3 + ["no"] * 197, "170 to train on and 30 held out, 3 of class 'yes'"),
+    ],
+)
+def test_too_few_rows_are_refused_before_training_and_counted(workspace: Path, labels: list[str], said: str) -> None:
+    problem, frame = churn(workspace, len(labels))
+    frame["churned"] = labels
+    frame.to_csv(workspace / "problems" / "churn" / "train.csv", index=False)
+    config = load(workspace)
+    pipeline.prepare(config, problem)
+    with pytest.raises(DataError, match=f"train.csv: too few rows: {said}"):
+        pipeline.train(config, problem)

@@ -1,0 +1,179 @@
+"""The command line: what each verb shows, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner, Result
+
+from labline.cli import app
+from tests.server import environment
+
+
+@pytest.fixture
+def at(trained: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The trained workspace, as the one commands run in."""
+    monkeypatch.setenv("LABLINE_SETTINGS__ROOT", str(trained))
+    monkeypatch.setenv("COLUMNS", "200")
+    return trained
+
+
+def run(*words: str) -> Result:
+    result = CliRunner().invoke(app, list(words), catch_exceptions=False)
+    assert result.exit_code in {0, 1}, result.output
+    return result
+
+
+def labline(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "labline", *words],
+        env=environment(root),
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+        timeout=120,
+    )
+
+
+def test_every_verb_explains_itself() -> None:
+    verbs = [command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands]
+    assert {"data", "check", "train", "leaderboard", "promote", "rollback", "registry"} <= set(verbs)
+    assert {"serve", "predict", "monitor", "doctor", "up", "config"} <= set(verbs)
+    overview = run("--help").stdout
+    for verb in verbs:
+        assert verb in overview
+        assert len(run(verb, "--help").stdout.splitlines()) > 5
+
+
+def test_data_takes_files_and_names_their_hash(at: Path) -> None:
+    taken = json.loads(run("data", "obesity", "--train", str(at / "train.csv"), "--json").stdout)
+    assert [snapshot["role"] for snapshot in taken] == ["train"]
+    assert taken[0]["kind"] == "file"
+    assert (at / "data" / "obesity" / "train" / f"{taken[0]['sha256']}.parquet").is_file()
+
+
+def test_sample_data_is_said_loudly_wherever_it_shows(at: Path) -> None:
+    result = run("data", "obesity", "--source", "auto")
+    assert "SAMPLE (generated)" in result.stdout
+    assert "GENERATED SAMPLE DATA" in result.stderr
+
+
+def test_check_ends_with_1_when_rows_break_the_contract(at: Path) -> None:
+    assert run("check").exit_code == 0
+    frame = pd.read_csv(at / "train.csv")
+    frame.loc[4, "Gender"] = "female"
+    frame.to_csv(at / "wrong.csv", index=False)
+    run("data", "obesity", "--train", str(at / "wrong.csv"))
+    result = run("check", "obesity")
+    assert result.exit_code == 1
+    assert "Gender: 'female'" in result.stdout
+    assert "row 5" in result.stdout
+    found = json.loads(run("check", "obesity", "--json").stdout)
+    assert found[0]["findings"][0] | {"mend": ""} == {
+        "severity": "error",
+        "column": "Gender",
+        "what": found[0]["findings"][0]["what"],
+        "mend": "",
+        "count": 1,
+        "rows": [5],
+    }
+
+
+def test_leaderboard_and_registry_agree_on_the_champion(at: Path) -> None:
+    rows = json.loads(run("leaderboard", "obesity", "--json").stdout)
+    registered = [row for row in rows if row["version"]]
+    versions = json.loads(run("registry", "obesity", "--json").stdout)
+    assert rows[0]["family"] == "lightgbm"
+    assert {row["family"] for row in rows} >= {"majority", "tree", "linear", "lightgbm"}
+    assert registered[0]["aliases"] == versions["versions"][0]["aliases"] == ["champion"]
+    assert registered[0]["run_id"] == versions["versions"][0]["run_id"]
+    assert versions["ledger"][0]["reason"] == "there was no champion"
+    assert "champion" in run("leaderboard").stdout
+    assert "there was no champion" in run("registry").stdout
+
+
+def test_monitor_says_what_it_knows(at: Path) -> None:
+    assert "insufficient_data: 0 rows" in run("monitor", "obesity").stdout
+    summary = json.loads(run("monitor", "obesity", "--source", "current", "--json").stdout)
+    assert summary["rows"] == 400
+
+
+def test_promoting_the_champion_again_changes_nothing_and_ends_with_1(at: Path) -> None:
+    result = run("promote", "obesity", "--version", "1")
+    assert result.exit_code == 1
+    assert "is the champion already" in result.stdout
+
+
+def test_config_names_the_origin_of_every_value(at: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LABLINE_SERVING__PORT", "8099")
+    monkeypatch.setenv("LABLINE_STORAGE__DATABASE_URL", "postgresql+psycopg://me:hush@db/labline")
+    found = {value["key"]: value for value in json.loads(run("config", "--json").stdout)}
+    assert found["serving.port"] == {
+        "key": "serving.port",
+        "value": "8099",
+        "origin": "environment LABLINE_SERVING__PORT",
+    }
+    assert found["training.folds"]["origin"] == "labline.yaml"
+    assert found["monitoring.alpha"]["origin"] == "monitoring.yaml (default)"
+    assert "hush" not in json.dumps(found)
+    assert "hush" not in run("config").stdout
+
+
+def test_doctor_finds_a_healthy_workspace_healthy_and_a_busy_port(at: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        monkeypatch.setenv("LABLINE_SERVING__PORT", str(listener.getsockname()[1]))
+        result = run("doctor", "obesity", "--json")
+    found = {finding["check"]: finding for finding in json.loads(result.stdout)}
+    assert result.exit_code == 1
+    assert not found["port"]["ok"]
+    assert "--port" in found["port"]["mend"]
+    assert [name for name, finding in found.items() if not finding["ok"]] == ["port"], found
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("train", "obesty"), ["there is no problem 'obesty'", "did you mean 'obesity'?"]),
+        (("train", "obesity", "--budget", "soon"), ["'soon' is no time", "90s, 5m or 1h"]),
+        (("predict", "nothing.csv", "out.csv"), ["nothing.csv: there is no such file"]),
+        (("data", "obesity", "--train", "rows.txt"), ["neither .csv nor .parquet"]),
+        (("promote", "obesity", "--version", "9"), ["obesity has no version 9", "labline registry obesity"]),
+        (("rollback", "obesity"), ["has had no champion before version 1"]),
+    ],
+)
+def test_what_the_user_can_mend_is_one_line_and_status_2(
+    trained: Path, words: tuple[str, ...], said: list[str]
+) -> None:
+    result = labline(trained, *words)
+    assert result.returncode == 2
+    error = [line for line in result.stderr.splitlines() if line.startswith("error:")]
+    assert len(error) == 1
+    assert "Traceback" not in result.stderr
+    for part in said:
+        assert part in error[0]
+
+
+def test_a_file_with_wrong_rows_is_refused_and_nothing_is_written(trained: Path, tmp_path: Path) -> None:
+    frame = pd.read_csv(trained / "train.csv")
+    frame.loc[[1, 3], "Age"] = [7, 300]
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    result = labline(trained, "predict", str(tmp_path / "rows.csv"), str(tmp_path / "out.csv"))
+    assert result.returncode == 2
+    assert "Age" in result.stderr
+    assert "14 to 100 years" in result.stderr
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_up_refuses_a_busy_port_before_anything_long(workspace: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        result = labline(workspace, "up", "obesity", "--port", str(listener.getsockname()[1]))
+    assert result.returncode == 2
+    assert "cannot listen" in result.stderr
+    assert not (workspace / "data").exists()
