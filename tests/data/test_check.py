@@ -262,7 +262,7 @@ def test_a_rare_class_is_warned_of_and_so_is_one_that_is_not_there() -> None:
     assert report.ok
     assert report.classes == {"no": 38, "yes": 2}
     assert [(one.column, one.what) for one in report.findings] == [("ill", "class 'yes' has 2 rows")]
-    assert "class 'yes' has 0 rows" in [one.what for one in warnings(people(10, ill={r: "no" for r in range(1, 11)}))]
+    assert "class 'yes' has 0 rows" in [one.what for one in warnings(people(10, ill=dict.fromkeys(range(1, 11), "no")))]
     assert [one.what for one in warnings(people(20))] == []
     assert [one.what for one in warnings(people(19))] == ["class 'yes' has 9 rows"]
 

@@ -75,8 +75,9 @@ def check_frame(frame: pd.DataFrame, problem: Problem, *, with_target: bool) -> 
         findings += _duplicates(frame, problem, with_target=with_target)
     known = {*problem.columns, problem.target, problem.id}
     classes = {}
-    if with_target and problem.classes and problem.target in frame:
-        counts = frame[problem.target].value_counts()
+    target = frame.get(problem.target)  # a frame itself where two columns have its name
+    if with_target and problem.classes and isinstance(target, pd.Series):
+        counts = target.value_counts()
         classes = {name: int(counts.get(name, 0)) for name in problem.classes}
         findings += [
             Finding("warning", problem.target, f"class {name!r} has {count} rows", "expect little of it, or bring more")

@@ -51,14 +51,16 @@ class Snapshots:
     def keep(self, taken: Taken, role: Role) -> Snapshot:
         """Keep the rows, and make them the ones in use for their role."""
         folder = self._folder / role
-        folder.mkdir(parents=True, exist_ok=True)
         unfinished = folder / "unfinished.parquet"
         try:
+            folder.mkdir(parents=True, exist_ok=True)
             taken.frame.to_parquet(unfinished, index=False)
             digest = hashlib.sha256(unfinished.read_bytes()).hexdigest()
             unfinished.replace(self._rows(role, digest))
         except OSError as error:
-            raise DataError(f"cannot be kept: {error}", where=str(folder), mend="free some space there") from error
+            raise DataError(
+                f"cannot be kept: {error}", where=str(folder), mend="free some space there, or let it be written to"
+            ) from error
         except (ValueError, TypeError) as error:  # pyarrow's, of a column that holds numbers and names
             raise DataError(f"cannot be kept: {error}", where=taken.origin, mend="give each column one type") from error
         snapshot = Snapshot(

@@ -83,30 +83,39 @@ class Registry:
         )
 
     def champion(self) -> Version:
-        """The champion.
+        """The version that has the alias `champion`; raises as `holder` does."""
+        return self.holder(CHAMPION, mend=f"labline promote {self.problem}")
+
+    def challenger(self) -> Version:
+        """The version that has the alias `challenger`; raises as `holder` does."""
+        named = f"labline promote {self.problem} --version N"
+        return self.holder(CHALLENGER, mend=f"labline train {self.problem}, or name a version: {named}")
+
+    def holder(self, alias: str, *, mend: str) -> Version:
+        """The version that has the alias.
 
         Raises:
-            RegistryError: there is none, or the registry is empty or out of reach; three different messages.
+            RegistryError: none has, or the registry is empty or out of reach; three different messages.
         """
         from mlflow.exceptions import MlflowException
 
         with self.store.client() as client:
             try:
-                return _version(client.get_model_version_by_alias(self.problem, CHAMPION))
+                return _version(client.get_model_version_by_alias(self.problem, alias))
             except MlflowException as error:
                 if error.error_code not in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
                     raise
-        versions = self.versions()
-        if not versions:
+        count = len(self.versions())
+        if not count:
             raise RegistryError(
                 f"the registry holds nothing of {self.problem!r}",
                 where=self.store.address,
                 mend=f"labline train {self.problem}",
             )
         raise RegistryError(
-            f"{self.problem!r} has no champion among {len(versions)} version{'s' * (len(versions) > 1)}",
+            f"{self.problem!r} has no {alias} among {count} version{'s' * (count > 1)}",
             where=self.store.address,
-            mend=f"labline promote {self.problem}",
+            mend=mend,
         )
 
     def crown(self, version: Version) -> None:

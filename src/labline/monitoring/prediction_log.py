@@ -66,8 +66,9 @@ class PredictionLog:
 
     def add(self, rows: Sequence[Logged]) -> None:
         """Write the rows, all or none; they are on disk when this returns."""
+        values = [vars(row) | {"at": row.at.astimezone(UTC)} for row in rows]  # SQLite keeps no time zone
         with self._engine.begin() as connection:
-            connection.execute(PREDICTIONS.insert(), [vars(row) for row in rows])
+            connection.execute(PREDICTIONS.insert(), values)
 
     def last(self, problem: str, rows: int) -> list[Logged]:
         """The problem's last predictions, the oldest of them first."""
@@ -90,7 +91,7 @@ class PredictionLog:
 
 def _logged(row: dict[str, Any]) -> Logged:
     del row["sequence"]
-    if row["at"].tzinfo is None:  # SQLite keeps no time zone; all that is written is UTC
+    if row["at"].tzinfo is None:
         row["at"] = row["at"].replace(tzinfo=UTC)
     return Logged(**row)
 

@@ -15,7 +15,7 @@ from labline.errors import RegistryError
 from labline.model.bundle import Bundle
 from labline.model.ledger import Action, Entry, Ledger
 from labline.model.promotion import Contest, Decision, decide
-from labline.model.registry import CHALLENGER, CHAMPION, Registry, Version
+from labline.model.registry import CHAMPION, Registry, Version
 from labline.model.tasks import task_of
 from labline.pipeline.champion import served_from
 from labline.pipeline.data import columns_of
@@ -47,9 +47,8 @@ def promote(config: Config, problem: Problem, *, number: int | None = None, forc
     """
     registry = Registry(config.storage, problem.name)
     ledger = Ledger(open_database(config.storage.database_url.get_secret_value()))
-    versions = registry.versions()
-    candidate = registry.version(number) if number is not None else _challenger(registry, versions)
-    champion = next((version for version in versions if CHAMPION in version.aliases), None)
+    candidate = registry.version(number) if number is not None else registry.challenger()
+    champion = next((version for version in registry.versions() if CHAMPION in version.aliases), None)
     if champion is not None and champion.number == candidate.number:
         return Promotion(champion, champion, False, f"version {champion.number} is the champion already")
     decision = _compare(config, problem, registry, candidate, champion)
@@ -93,23 +92,6 @@ def history(config: Config, problem: Problem) -> tuple[list[Version], list[Entry
     """The problem's versions and its ledger, the newest first."""
     ledger = Ledger(open_database(config.storage.database_url.get_secret_value()))
     return Registry(config.storage, problem.name).versions(), ledger.entries(problem.name)
-
-
-def _challenger(registry: Registry, versions: list[Version]) -> Version:
-    for version in versions:
-        if CHALLENGER in version.aliases:
-            return version
-    if not versions:
-        raise RegistryError(
-            f"the registry holds nothing of {registry.problem!r}",
-            where=registry.store.address,
-            mend=f"labline train {registry.problem}",
-        )
-    raise RegistryError(
-        f"{registry.problem!r} has no challenger",
-        where=registry.store.address,
-        mend=f"train one, or name a version: labline promote {registry.problem} --version N",
-    )
 
 
 def _compare(

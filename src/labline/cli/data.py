@@ -1,0 +1,83 @@
+"""Verbs about rows: take them, check them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from labline import console
+from labline.cli.common import AsJson, Name, SourceOption, app, data_kind, open_workspace
+
+if TYPE_CHECKING:
+    from labline.data.sources.taking import Role
+
+
+@app.command()
+def data(
+    name: Name = None,
+    source: SourceOption = "auto",
+    train: Annotated[str | None, typer.Option(help="A CSV or Parquet file to train on.")] = None,
+    current: Annotated[str | None, typer.Option(help="A file of rows met in production.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take the problem's rows and keep them as snapshots under data/."""
+    from labline import pipeline
+
+    config, problem = open_workspace(name)
+    files: dict[Role, str] = {}
+    if train is not None:
+        files["train"] = train
+    if current is not None:
+        files["current"] = current
+    with console.progress_bar() as progress:
+        kept = pipeline.prepare(config, problem, source=source, files=files, progress=progress)
+    if as_json:
+        console.as_json([snapshot.model_dump(mode="json") for snapshot in kept])
+        return
+    rows = [(s.role, f"{s.rows:,}", data_kind(s.kind), s.origin, s.sha256[:12]) for s in kept]
+    console.table(("role", "rows", "data", "origin", "sha256"), rows)
+
+
+@app.command()
+def check(name: Name = None, as_json: AsJson = False) -> None:
+    """Hold the snapshots against the contract; exit status 1 when rows break it."""
+    from labline import pipeline
+
+    config, problem = open_workspace(name)
+    with console.progress_bar() as progress:
+        checked = pipeline.check(config, problem, progress)
+    if as_json:
+        console.as_json(
+            [
+                {
+                    "role": one.snapshot.role,
+                    "origin": one.snapshot.origin,
+                    "ok": one.ok,
+                    "rows": one.report.rows,
+                    "classes": one.report.classes,
+                    "findings": [asdict(finding) for finding in one.report.findings],
+                    "leaks": [asdict(leak) for leak in one.leaks],
+                    "overlapping_rows": one.overlapping_rows,
+                    "unused_columns": one.report.unused,
+                }
+                for one in checked
+            ]
+        )
+    else:
+        for one in checked:
+            console.say(f"{one.snapshot.role}: {one.report.rows:,} rows, {'ok' if one.ok else 'NOT OK'}")
+            for finding in one.report.findings:
+                console.say(f"  {finding.severity}: {finding}")
+            for leak in one.leaks:
+                console.say(f"  error: {leak.column} alone predicts the target (score {leak.score:.4f}): a leak?")
+            if one.overlapping_rows:
+                console.say(f"  error: {one.overlapping_rows} held-out rows also stand among the training rows")
+            if one.report.unused:
+                console.say(f"  not in the contract, so not used: {', '.join(one.report.unused)}")
+            if one.report.classes:
+                rows = [(key, f"{n:,}", f"{n / one.report.rows:.1%}") for key, n in one.report.classes.items()]
+                console.table(("class", "rows", "share"), rows)
+    if not all(one.ok for one in checked):
+        raise typer.Exit(1)

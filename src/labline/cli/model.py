@@ -1,0 +1,150 @@
+"""Verbs about models: train, compare, promote, roll back."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from labline import console
+from labline.cli.common import AcceptLeaks, AsJson, Budget, Name, app, data_kind, open_workspace, with_budget
+
+if TYPE_CHECKING:
+    from labline.contract import Problem
+    from labline.pipeline import Promotion, Trained
+
+
+@app.command()
+def train(name: Name = None, budget: Budget = None, accept_leaks: AcceptLeaks = False, as_json: AsJson = False) -> None:
+    """Train on the snapshot in use, and register the result as challenger."""
+    from labline import pipeline
+
+    config, problem = open_workspace(name)
+    config = with_budget(config, budget)
+    with console.progress_bar() as progress:
+        trained = pipeline.train(config, problem, accept_leaks=accept_leaks, progress=progress)
+    _show_trained(problem, trained, as_json=as_json)
+
+
+def _show_trained(problem: Problem, trained: Trained, *, as_json: bool) -> None:
+    evaluation, version = trained.evaluation, trained.version
+    if as_json:
+        console.as_json(
+            {
+                "version": version.number,
+                "run_id": version.run_id,
+                "holdout_rows": evaluation.rows,
+                "holdout": evaluation.metrics,
+                "headline": {"metric": problem.metric, **asdict(evaluation.headline)},
+                "data": trained.bundle.manifest.data.model_dump(mode="json"),
+                "seconds": trained.seconds,
+            }
+        )
+        return
+    console.say(f"{version} is the challenger ({trained.seconds:.0f} s).")
+    console.say(f"On {evaluation.rows:,} rows it never saw: {problem.metric} {evaluation.headline} (95 % interval)")
+    console.table(("metric", "hold-out"), [(key, f"{value:.4f}") for key, value in evaluation.metrics.items()])
+    if evaluation.per_class:
+        rows = [(c.name, f"{c.precision:.3f}", f"{c.recall:.3f}", f"{c.f1:.3f}", c.rows) for c in evaluation.per_class]
+        console.table(("class", "precision", "recall", "f1", "rows"), rows)
+
+
+@app.command()
+def leaderboard(name: Name = None, as_json: AsJson = False) -> None:
+    """Everything that was tried, the best in cross-validation first."""
+    from labline import pipeline
+
+    config, problem = open_workspace(name)
+    rows = pipeline.leaderboard(config, problem)
+    if as_json:
+        console.as_json([asdict(row) for row in rows])
+        return
+    if not rows:
+        console.say(f"Nothing was tried yet: labline train {problem.name}")
+        return
+    shown = [
+        (
+            row.family,
+            row.feature_set,
+            f"{row.mean:.4f} ± {row.deviation:.4f}",
+            "" if row.holdout is None else f"{row.holdout:.4f}",
+            f"{row.fit_seconds:.1f}",
+            data_kind(row.data),
+            row.version or "",
+            " ".join(row.aliases),
+        )
+        for row in rows
+    ]
+    columns = ("family", "columns", f"{problem.metric} (cv)", "hold-out", "fit s", "data", "version", "alias")
+    console.table(columns, shown)
+
+
+@app.command()
+def promote(
+    name: Name = None,
+    version: Annotated[int | None, typer.Option(help="Which version; the challenger if none.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Promote whatever the comparison says.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make the challenger champion if it is better on the same held-out rows; exit status 1 if it is not."""
+    from labline import pipeline
+
+    config, problem = open_workspace(name)
+    outcome = pipeline.promote(config, problem, number=version, force=force)
+    _show_promotion(outcome, as_json=as_json)
+    if not outcome.promoted:
+        raise typer.Exit(1)
+
+
+@app.command()
+def rollback(
+    name: Name = None,
+    reason: Annotated[str, typer.Option(help="Why; goes into the ledger.")] = "asked for",
+    as_json: AsJson = False,
+) -> None:
+    """Make the previous champion the champion again."""
+    from labline import pipeline
+
+    config, problem = open_workspace(name)
+    _show_promotion(pipeline.rollback(config, problem, reason), as_json=as_json)
+
+
+def _show_promotion(outcome: Promotion, *, as_json: bool) -> None:
+    if as_json:
+        previous = outcome.previous.number if outcome.previous else None
+        body = {"champion": outcome.champion.number, "previous": previous, "changed": outcome.promoted}
+        console.as_json(body | {"reason": outcome.reason})
+        return
+    state = "is the champion now" if outcome.promoted else "stays the champion"
+    console.say(f"{outcome.champion} {state}: {outcome.reason}")
+
+
+@app.command()
+def registry(name: Name = None, as_json: AsJson = False) -> None:
+    """The problem's versions, and the ledger of promotions and rollbacks."""
+    from labline import pipeline
+
+    config, problem = open_workspace(name)
+    versions, entries = pipeline.history(config, problem)
+    if as_json:
+        ledger = [entry.model_dump(mode="json") for entry in entries]
+        console.as_json({"versions": [asdict(version) for version in versions], "ledger": ledger})
+        return
+    if not versions:
+        console.say(f"Nothing is registered yet: labline train {problem.name}")
+        return
+    shown = [
+        (
+            v.number,
+            " ".join(v.aliases),
+            data_kind(v.tags.get("labline.data", "?")),
+            v.run_id,
+            v.tags.get("labline.reason", ""),
+        )
+        for v in versions
+    ]
+    console.table(("version", "alias", "data", "run", "reason"), shown)
+    ledger_rows = [(f"{e.at:%Y-%m-%d %H:%M}", e.action, e.version, e.other or "", e.who, e.reason) for e in entries]
+    console.say("")
+    console.table(("at (UTC)", "action", "champion", "other", "who", "reason"), ledger_rows)

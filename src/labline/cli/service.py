@@ -1,0 +1,135 @@
+"""Verbs about use: predict, monitor, serve, and the whole way up."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from labline import console
+from labline.cli.common import (
+    AcceptLeaks,
+    AsJson,
+    Budget,
+    Name,
+    SourceOption,
+    app,
+    open_workspace,
+    with_address,
+    with_budget,
+)
+from labline.config import Config
+from labline.contract.examples import example_record
+from labline.monitoring.kinds import ReportKind
+
+if TYPE_CHECKING:
+    from labline.contract import Problem
+
+
+@app.command()
+def predict(
+    source: Annotated[str, typer.Argument(help="A CSV or Parquet file with the contract's columns.")],
+    target: Annotated[Path, typer.Argument(help="Where the predictions go: .csv or .parquet.")],
+    problem: Annotated[str | None, typer.Option(help="The problem; the configured one if none.")] = None,
+) -> None:
+    """Score a file with the champion."""
+    from labline import pipeline
+
+    config, contract = open_workspace(problem)
+    with console.progress_bar() as progress:
+        rows = pipeline.predict(config, contract, source, target, progress)
+    console.say(f"{rows:,} predictions in {target}")
+
+
+@app.command()
+def monitor(
+    name: Name = None,
+    last: Annotated[int | None, typer.Option(min=1, help="How many of the last predictions.")] = None,
+    source: Annotated[
+        Literal["log", "current"], typer.Option(help="The prediction log, or the “current” set.")
+    ] = "log",
+    report: Annotated[ReportKind | None, typer.Option(help="Also write a page of this kind.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Is the champion still fit for what it meets?"""
+    from labline import pipeline
+    from labline.monitoring.summary import Summary
+
+    config, problem = open_workspace(name)
+    found = pipeline.champion(config, problem.name)
+    summary = pipeline.monitor(config, found, rows=last, source=source)
+    if as_json:
+        console.as_json(summary.model_dump(mode="json"))
+    else:
+        console.say(f"{summary.status}: {summary.rows:,} rows from {summary.source}, version {summary.model_version}")
+        for reason in summary.reasons:
+            console.say(f"  {reason}")
+        if summary.performance:
+            said = ", ".join(f"{key} {value:.4f}" for key, value in summary.performance.items())
+            console.say(f"  with labels: {said}")
+    if report is not None:
+        with console.progress_bar() as progress:
+            progress(f"make the {report} page")
+            page = pipeline.report(config, found, report, rows=last, source=source)
+        said = f"no page: {page.reasons[0]}" if isinstance(page, Summary) else f"page: {page.path}"
+        console.ERR.print(said, markup=False)
+
+
+@app.command()
+def serve(
+    name: Name = None,
+    host: Annotated[str | None, typer.Option(help="Where to listen.")] = None,
+    port: Annotated[int | None, typer.Option(help="On which port.")] = None,
+) -> None:
+    """Serve the champion over HTTP; follows the registry without a restart."""
+    config, problem = open_workspace(name)
+    _serve(with_address(config, host, port), problem)
+
+
+def _serve(config: Config, problem: Problem) -> None:
+    from labline.doctor import refuse_busy_port
+    from labline.serving import serve as run
+
+    refuse_busy_port(config.serving.host, config.serving.port)
+    run(config, problem.name, when_ready=lambda address: _what_to_try(config, problem, address))
+
+
+@app.command()
+def up(
+    name: Name = None,
+    source: SourceOption = "auto",
+    budget: Budget = None,
+    host: Annotated[str | None, typer.Option(help="Where to listen.")] = None,
+    port: Annotated[int | None, typer.Option(help="On which port.")] = None,
+    no_serve: Annotated[bool, typer.Option("--no-serve", help="Stop when there is a champion.")] = False,
+    accept_leaks: AcceptLeaks = False,
+) -> None:
+    """The main job: data if there is none, a champion if there is none, then the API in front."""
+    from labline import pipeline
+    from labline.doctor import refuse_busy_port
+
+    config, problem = open_workspace(name)
+    config = with_address(with_budget(config, budget), host, port)
+    if not no_serve:
+        refuse_busy_port(config.serving.host, config.serving.port)
+    with console.progress_bar() as progress:
+        pipeline.bring_up(config, problem, source=source, accept_leaks=accept_leaks, progress=progress)
+    if not no_serve:
+        _serve(config, problem)
+
+
+def _what_to_try(config: Config, problem: Problem, address: str) -> None:
+    record = shlex.quote(json.dumps(example_record(problem), ensure_ascii=False))
+    uri = config.storage.tracking_uri
+    lines = (
+        f"\n{problem.title} is served. Try:",
+        f"  the page      {address}",
+        f"  a prediction  curl -s {address}/predict -H 'content-type: application/json' -d {record}",
+        f"  monitoring    curl -s '{address}/monitor?source=current'",
+        f"  the runs      mlflow ui --backend-store-uri {uri} --port 5000",
+        "Ctrl-C stops it.\n",
+    )
+    console.say("\n".join(lines))

@@ -1,0 +1,183 @@
+"""Drift of one column: against SciPy's own tests on the raw rows, and how often it cries wolf."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from labline import pipeline
+from labline.config import Config
+from labline.contract import Columns, Problem
+from labline.data.sources.sample import generate
+from labline.model.bundle import Bundle
+from labline.monitoring.drift import NOTHING_TO_TEST, Drift, category_drift, number_drift
+from labline.monitoring.profile import Profile, make_profile, profile_names, profile_numbers
+from labline.monitoring.summary import Summary, Window, summarise
+from labline.pipeline.data import columns_of
+from tests.conftest import ROOT
+
+RANDOM = np.random.default_rng(11)
+
+
+def names(values: np.ndarray) -> np.ndarray:
+    return np.array(values, dtype=object)
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.15, 0.5, 2.0])
+@pytest.mark.parametrize("size", [150, 1000])
+def test_the_distance_is_that_of_the_raw_rows_within_one_part_in_256(shift: float, size: int) -> None:
+    random = np.random.default_rng(int(shift * 100) + size)
+    reference, window = random.normal(size=5000), random.normal(shift, size=size)
+    found = number_drift(profile_numbers(reference), window)
+    exact = stats.ks_2samp(reference, window)
+    assert found.test == "kolmogorov-smirnov"
+    assert exact.statistic - 1 / 255 - 1e-12 <= found.statistic <= exact.statistic + 1e-12
+    assert found.effect == found.statistic
+    at_that_distance = stats.kstwo.sf(exact.statistic, round(size * 5000 / (size + 5000)))
+    assert at_that_distance == pytest.approx(exact.pvalue, rel=0.1, abs=1e-9)  # the formula is SciPy's
+    assert found.p_value >= at_that_distance  # a distance that is a little short is never more alarming
+
+
+def test_on_grades_the_distance_is_exact() -> None:
+    random = np.random.default_rng(5)
+    reference, window = random.integers(0, 4, 3000) * 1.0, random.choice([0.0, 1, 2, 3], 400, p=[0.4, 0.3, 0.2, 0.1])
+    found = number_drift(profile_numbers(reference), window)
+    assert found.statistic == pytest.approx(stats.ks_2samp(reference, window).statistic, abs=1e-12)
+
+
+def test_values_outside_all_that_was_known_are_as_far_as_can_be() -> None:
+    reference = RANDOM.normal(size=1000)
+    for window in (reference[:200] + 100, reference[:200] - 100):
+        found = number_drift(profile_numbers(reference), window)
+        assert found.statistic == pytest.approx(1, abs=1e-3)
+        assert found.p_value < 1e-50
+
+
+def test_a_heavy_value_that_grows_heavier_is_seen() -> None:
+    reference = np.concatenate([np.zeros(500), RANDOM.exponential(size=500)])
+    window = np.concatenate([np.zeros(240), RANDOM.exponential(size=60)])
+    found = number_drift(profile_numbers(reference), window)
+    assert found.statistic == pytest.approx(0.3, abs=0.01)
+    assert found.p_value < 1e-10
+
+
+def test_missing_numbers_are_not_part_of_the_distribution() -> None:
+    reference, window = RANDOM.normal(size=2000), RANDOM.normal(0.3, size=300)
+    holes = np.concatenate([window, np.full(100, np.nan)])
+    assert number_drift(profile_numbers(reference), holes) == number_drift(profile_numbers(reference), window)
+    reference_holes = np.concatenate([reference, np.full(500, np.nan)])
+    assert number_drift(profile_numbers(reference_holes), window) == number_drift(profile_numbers(reference), window)
+
+
+@pytest.mark.parametrize("shares", [[0.5, 0.3, 0.2], [0.2, 0.3, 0.5], [0.48, 0.32, 0.2]])
+def test_chi_square_is_that_of_the_two_rows_of_counts(shares: list[float]) -> None:
+    reference = names(RANDOM.choice(["a", "b", "c"], 4000, p=[0.5, 0.3, 0.2]))
+    window = names(RANDOM.choice(["a", "b", "c"], 300, p=shares))
+    found = category_drift(profile_names(reference), window)
+    table = [[(side == name).sum() for name in "abc"] for side in (reference, window)]
+    exact = stats.chi2_contingency(table, correction=False)
+    assert found.test == "chi-square"
+    assert found.statistic == pytest.approx(exact.statistic)
+    assert found.p_value == pytest.approx(exact.pvalue)
+
+
+def test_the_effect_does_not_depend_on_how_many_rows_the_reference_has() -> None:
+    window = names(["a"] * 60 + ["b"] * 40)
+    effects = [
+        category_drift(profile_names(names(["a"] * (4 * size) + ["b"] * (6 * size))), window).effect
+        for size in (10, 100, 10_000)
+    ]
+    table = [[40, 60], [60, 40]]  # as many rows on both sides: here the effect is Cramér's V itself
+    assert effects[0] == pytest.approx(stats.contingency.association(table, method="cramer"))
+    assert effects == pytest.approx([0.2] * 3, abs=0.005)
+
+
+def test_nothing_in_common_has_the_greatest_effect() -> None:
+    found = category_drift(profile_names(names(["a"] * 500)), names(["b"] * 100))
+    assert found.effect == pytest.approx(1)
+    assert found.p_value < 1e-50
+
+
+def test_a_category_that_was_never_seen_counts_like_any_other() -> None:
+    reference = names(["a"] * 600 + ["b"] * 400)
+    window = names(["a"] * 150 + ["b"] * 100 + ["c"] * 50)
+    found = category_drift(profile_names(reference), window)
+    exact = stats.chi2_contingency([[600, 400, 0], [150, 100, 50]], correction=False)
+    assert found.statistic == pytest.approx(exact.statistic)
+    assert found.p_value < 1e-20
+
+
+def test_names_too_rare_to_count_on_are_taken_together() -> None:
+    rare = [f"rare {number}" for number in range(8)]
+    reference = names(["a"] * 560 + ["b"] * 400 + rare * 5)
+    window = names(["a"] * 56 + ["b"] * 40 + rare[:4])  # of each rare name half a row is expected
+    found = category_drift(profile_names(reference), window)
+    exact = stats.chi2_contingency([[560, 400, 40], [56, 40, 4]], correction=False)
+    assert found.statistic == pytest.approx(exact.statistic, abs=1e-12)
+    assert found.p_value == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        number_drift(profile_numbers(np.full(50, np.nan)), np.arange(10.0)),
+        number_drift(profile_numbers(np.arange(50.0)), np.full(10, np.nan)),
+        number_drift(profile_numbers(np.arange(50.0)), np.empty(0)),
+        category_drift(profile_names(names([None] * 5)), names(["a"])),
+        category_drift(profile_names(names(["a"] * 5)), names([None])),
+        category_drift(profile_names(names([])), names([])),
+        category_drift(profile_names(names(["a"] * 50)), names(["a"] * 20)),
+    ],
+)
+def test_where_there_is_nothing_to_test_nothing_is_alarming(found: Drift) -> None:
+    assert found == NOTHING_TO_TEST
+    assert (found.test, found.p_value, found.effect) == ("none", 1.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Population:
+    """Far more rows than a window has: some to profile, the others to draw windows from."""
+
+    bundle: Bundle
+    columns: Columns
+    predictions: np.ndarray
+    profile: Profile
+    others: np.ndarray
+
+    def summary(self, rows: np.ndarray, config: Config, **changes: np.ndarray) -> Summary:
+        columns = {name: values[rows] for name, values in self.columns.items()}
+        window = Window("log", columns | changes, self.predictions[rows])
+        return summarise(self.bundle, 1, self.profile, window, len(rows), config.monitoring)
+
+
+@pytest.fixture
+def population(config: Config, problem: Problem) -> Population:
+    """All rows of the obesity sample, with the champion's predictions for them."""
+    bundle = Bundle.load(pipeline.champion(config, "obesity").folder)
+    columns = columns_of(problem, generate(ROOT / "problems" / "obesity", "train", seed=7))
+    scores = bundle.scores(columns)
+    order = np.random.default_rng(3).permutation(len(scores))
+    profiled = {name: values[order[:5000]] for name, values in columns.items()}
+    profile = make_profile(problem, profiled, bundle.task, scores[order[5000:6000]], {})
+    return Population(bundle, columns, bundle.task.decisions(scores), profile, order[6000:])
+
+
+def test_windows_of_the_same_distribution_raise_fewer_than_one_false_alarm_in_twenty(
+    population: Population, config: Config
+) -> None:
+    assert config.monitoring.window == 300
+    random = np.random.default_rng(4)
+    windows = [random.choice(population.others, 300, replace=False) for _ in range(200)]
+    alarms = [population.summary(rows, config).status != "ok" for rows in windows]
+    assert np.mean(alarms) < 0.05
+
+
+def test_five_years_more_are_caught_and_nothing_else_is_blamed(population: Population, config: Config) -> None:
+    for start in (0, 3000, 6000):
+        rows = population.others[start : start + 300]
+        summary = population.summary(rows, config, Age=population.columns["Age"][rows] + 5)
+        assert [row.column for row in summary.columns if row.drifted] == ["Age"]
+        assert summary.columns[0].column == "Age"  # the strongest effect stands first
