@@ -36,8 +36,8 @@ format: .venv/.dev  ## Rewrite in the house style = ruff format . && ruff check 
 
 setup: .venv/.dev  ## Make .venv with all that run, test and lint need = python -m pip install -r requirements-dev.txt
 
-schema: .venv/.run  ## Write the contract's JSON Schema anew = python -m labline.contract.schema
-	@$(BIN)/python -m labline.contract.schema > problems/problem.schema.json
+schema: .venv/.run  ## Write the contract's JSON Schema anew = labline schema json
+	@$(BIN)/labline schema json > problems/problem.schema.json
 
 # requirements*.txt are made from uv.lock, which is made from pyproject.toml
 EXPORT := export --quiet --format requirements-txt --no-emit-project --no-annotate --no-header \

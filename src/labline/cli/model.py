@@ -85,13 +85,16 @@ def promote(
     name: Name = None,
     version: Annotated[int | None, typer.Option(help="Which version; the challenger if none.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Promote whatever the comparison says.")] = False,
+    accept_breaking: Annotated[
+        bool, typer.Option("--accept-breaking", help="Promote although its contract breaks clients.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Make the challenger champion if it is better on the same held-out rows; exit status 1 if it is not."""
     from labline import pipeline
 
     config, problem = open_workspace(name)
-    outcome = pipeline.promote(config, problem, number=version, force=force)
+    outcome = pipeline.promote(config, problem, number=version, force=force, accept_breaking=accept_breaking)
     _show_promotion(outcome, as_json=as_json)
     if not outcome.promoted:
         raise typer.Exit(1)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labline.config import Config
+from labline.contract import CONTRACT_FILE, Problem, read_problem
 from labline.errors import BundleError
 from labline.model.bundle import Bundle
 from labline.model.registry import Registry, Version
@@ -65,3 +66,8 @@ def load_champion(config: Config, problem: str) -> tuple[int, Bundle]:
         return found.version, Bundle.load(found.folder)
     except BundleError as error:
         raise BundleError(error.what, where=error.where, mend=f"remove that folder; {error.mend}") from error
+
+
+def contract_of(config: Config, registry: Registry, version: Version) -> Problem:
+    """The contract in a version's bundle."""
+    return read_problem(served_from(config, registry, version).folder / CONTRACT_FILE)

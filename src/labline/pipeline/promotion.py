@@ -10,14 +10,15 @@ from loguru import logger
 
 from labline.config import Config
 from labline.contract import Problem
+from labline.contract.diff import compare
 from labline.database import open_database
-from labline.errors import RegistryError
+from labline.errors import ContractError, RegistryError
 from labline.model.bundle import Bundle
 from labline.model.ledger import Action, Entry, Ledger
 from labline.model.promotion import Contest, Decision, decide
 from labline.model.registry import CHAMPION, Registry, Version
 from labline.model.tasks import task_of
-from labline.pipeline.champion import served_from
+from labline.pipeline.champion import contract_of, served_from
 from labline.pipeline.data import columns_of
 from labline.pipeline.training import holdout_frame
 
@@ -32,7 +33,14 @@ class Promotion:
     reason: str
 
 
-def promote(config: Config, problem: Problem, *, number: int | None = None, force: bool = False) -> Promotion:
+def promote(
+    config: Config,
+    problem: Problem,
+    *,
+    number: int | None = None,
+    force: bool = False,
+    accept_breaking: bool = False,
+) -> Promotion:
     """Compare a version with the champion on the same held-out rows, and promote it if it is better.
 
     Args:
@@ -40,9 +48,11 @@ def promote(config: Config, problem: Problem, *, number: int | None = None, forc
         problem: the contract.
         number: the version; the challenger when none is given.
         force: promote whatever the comparison says; the reason is still written down.
+        accept_breaking: promote although the version's contract breaks clients of the champion's.
 
     Raises:
         RegistryError: nothing to promote, or MLflow is out of reach.
+        ContractError: the version's contract breaks clients, and that was not accepted.
         DataError: the rows to compare on are not in this workspace.
     """
     registry = Registry(config.storage, problem.name)
@@ -51,6 +61,8 @@ def promote(config: Config, problem: Problem, *, number: int | None = None, forc
     champion = next((version for version in registry.versions() if CHAMPION in version.aliases), None)
     if champion is not None and champion.number == candidate.number:
         return Promotion(champion, champion, False, f"version {champion.number} is the champion already")
+    if champion is not None and not accept_breaking:
+        _refuse_breaking(config, registry, champion, candidate)
     decision = _compare(config, problem, registry, candidate, champion)
     if force and not decision.promote:
         decision = Decision(True, f"forced, although the {decision.reason}")
@@ -92,6 +104,19 @@ def history(config: Config, problem: Problem) -> tuple[list[Version], list[Entry
     """The problem's versions and its ledger, the newest first."""
     ledger = Ledger(open_database(config.storage.database_url.get_secret_value()))
     return Registry(config.storage, problem.name).versions(), ledger.entries(problem.name)
+
+
+def _refuse_breaking(config: Config, registry: Registry, champion: Version, candidate: Version) -> None:
+    """Requests that the champion takes must still be taken, and answers must mean the same."""
+    old, new = (contract_of(config, registry, version) for version in (champion, candidate))
+    breaking = [str(change) for change in compare(old, new) if change.breaking]
+    if breaking:
+        raise ContractError(
+            f"the contract of version {candidate.number} breaks clients of version {champion.number}: "
+            + "; ".join(breaking),
+            where=registry.store.address,
+            mend="tell the clients, then say --accept-breaking",
+        )
 
 
 def _compare(
