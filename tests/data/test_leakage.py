@@ -57,6 +57,22 @@ def test_honest_rows_have_no_leak(task: str) -> None:
     assert leaks(people(task), make_problem(task)) == []
 
 
+@pytest.mark.parametrize("task", ["multiclass", "regression"])
+def test_a_column_that_tells_much_and_not_all_is_no_leak(task: str) -> None:
+    frame = people(task)
+    score = frame["y"].map({"a": 1.0, "b": 2.0, "c": 3.0}) if task == "multiclass" else frame["y"]
+    strong = score + 0.2 * np.random.default_rng(1).normal(size=ROWS)
+
+    assert abs(np.corrcoef(strong, score)[0, 1]) > 0.95
+    assert leaks(frame.assign(strong=strong), make_problem(task, strong=NUMBER)) == []
+
+
+def test_a_leak_is_found_in_rows_sorted_by_their_target() -> None:
+    frame = people("regression").assign(copy=lambda rows: rows["y"]).sort_values("y")
+
+    assert leaks(frame, make_problem("regression", copy=NUMBER)) == ["copy"]
+
+
 def test_a_column_equal_to_the_target_is_found() -> None:
     frame = people("regression")
     assert leaks(frame.assign(copy=frame["y"]), make_problem("regression", copy=NUMBER)) == ["copy"]

@@ -181,6 +181,11 @@ def test_a_column_that_is_missing_altogether_has_nothing_to_test_and_leaves_the_
         found = row(summary, name)
         assert (found.test, found.p_value, found.drifted, found.missing_share) == ("none", 1.0, False, 1.0)
         assert found.reference_missing_share == 0
+    assert summary.status == "warn"
+    assert summary.reasons == [
+        "Age is missing in 100% of the rows, in training in 0%",
+        "CAEC is missing in 100% of the rows, in training in 0%",
+    ]
     kept = [column for column in summary.columns if column.column not in gone]
     assert {column.column: column for column in kept} == {
         column.column: column for column in before.columns if column.column not in gone
@@ -192,10 +197,14 @@ def test_missing_values_are_told_beside_those_of_the_training_data(judge: Judge,
     train["Age"][::10] = np.nan
     profile = make_profile(problem, train, judge.bundle.task, judge.bundle.scores(judge.columns()), {})
     columns = judge.columns()
-    columns["Age"] = np.where(np.arange(ROWS) < 60, np.nan, columns["Age"])
-    found = row(judge.summary(columns, profile=profile), "Age")
-    assert found.missing_share == pytest.approx(0.2)
-    assert found.reference_missing_share == pytest.approx(0.1, abs=0.001)
+    for holes, status in ((30, "ok"), (45, "ok"), (66, "warn")):
+        holed = columns | {"Age": np.where(np.arange(ROWS) < holes, np.nan, columns["Age"])}
+        summary = judge.summary(holed, profile=profile)
+        found = row(summary, "Age")
+        assert found.missing_share == pytest.approx(holes / ROWS)
+        assert found.reference_missing_share == pytest.approx(0.1, abs=0.001)
+        assert summary.status == status
+    assert summary.reasons == ["Age is missing in 22% of the rows, in training in 10%"]
 
 
 def test_numbers_outside_the_contracts_range_are_counted(judge: Judge) -> None:

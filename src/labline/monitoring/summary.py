@@ -117,7 +117,7 @@ def summarise(
         for name, drift, flag in zip(names, drifts, significant, strict=True)
     ]
     columns, prediction = rows[:-1], rows[-1]
-    status, reasons = _status(columns, prediction, settings)
+    status, reasons = _status(columns, prediction, window.rows, settings)
     counts: dict[str, int] = {}
     if problem.classes:
         counts = {name: int((window.predictions == name).sum()) for name in problem.classes}
@@ -182,8 +182,16 @@ def _benjamini_hochberg(p_values: Sequence[float], alpha: float) -> NDArray[np.b
     return np.asarray(false_discovery_control(p_values) <= alpha)
 
 
+def _went_missing(row: ColumnSummary, rows: int, limit: float, settings: Monitoring) -> bool:
+    """Whether clearly more values are missing than in the training rows, and more than chance explains."""
+    from scipy.stats import binom
+
+    p_value = binom.sf(round(row.missing_share * rows) - 1, rows, row.reference_missing_share)
+    return bool(row.missing_share - row.reference_missing_share >= settings.effect_floor and p_value <= limit)
+
+
 def _status(
-    columns: Sequence[ColumnSummary], prediction: ColumnSummary, settings: Monitoring
+    columns: Sequence[ColumnSummary], prediction: ColumnSummary, rows: int, settings: Monitoring
 ) -> tuple[Status, list[str]]:
     drifted = [row for row in columns if row.drifted]
     reasons = [f"{row.column} drifted ({row.test}, effect {row.effect:.2f}, p {row.p_value:.1e})" for row in drifted]
@@ -191,6 +199,12 @@ def _status(
         reasons.append(f"the predictions drifted (effect {prediction.effect:.2f}, p {prediction.p_value:.1e})")
     reasons += [
         f"{row.column} has new categories: {', '.join(row.new_categories)}" for row in columns if row.new_categories
+    ]
+    reasons += [
+        f"{row.column} is missing in {row.missing_share:.0%} of the rows, in training in "
+        f"{row.reference_missing_share:.0%}"
+        for row in columns
+        if _went_missing(row, rows, settings.alpha / len(columns), settings)
     ]
     if len(drifted) >= settings.drift_share * len(columns):
         return "drift", reasons
