@@ -119,6 +119,16 @@ def test_a_name_in_small_letters_is_read_as_well(root: Path, monkeypatch: pytest
     assert load(root).serving.port == 8005
 
 
+def test_an_empty_variable_counts_as_not_set(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LABLINE_SERVING__PORT", "")
+    assert load(root).serving.port == 8000
+
+
+def test_a_root_in_labline_yaml_is_refused_as_it_could_not_count(root: Path) -> None:
+    write(root, "settings: {root: /elsewhere}")
+    assert "settings.root" in str(refusal(root))
+
+
 def test_a_config_cannot_be_changed_after_loading(root: Path) -> None:
     config = load(root)
 

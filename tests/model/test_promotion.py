@@ -64,7 +64,7 @@ def rounds(config: Config) -> int:
 def accuracy(config: Config, problem: Problem, registry: Registry, number: int) -> float:
     """A version's accuracy on its hold-out, worked out without the code under test."""
     bundle = Bundle.load(pipeline.served_from(config, registry, registry.version(number)).folder)
-    frame = holdout_frame(config, problem, bundle)
+    frame = holdout_frame(config, bundle)
     answers = bundle.task.decisions(bundle.scores(columns_of(problem, frame)))
     return float((answers == frame[problem.target].to_numpy()).mean())
 

@@ -101,6 +101,12 @@ def load(root: Path | None = None) -> Config:
     layers = [defaults, workspace, secrets, environment]
     for layer in (defaults, workspace):
         _refuse_passwords(layer)
+    if "root" in workspace.values.get("settings", {}):
+        raise ConfigError(
+            "the workspace is where this file stands; it cannot name another",
+            where=f"{WORKSPACE_FILE}: settings.root",
+            mend="take it out, or set LABLINE_SETTINGS__ROOT",
+        )
     origins = {key: layer.name_of(key) for layer in layers for key, _ in _leaves(layer.values)}
     merged: dict[str, Any] = {}
     for layer in layers:
@@ -197,7 +203,13 @@ def _environment() -> dict[str, Any]:
                 where=f"environment {name}",
                 mend=f"use one of {', '.join(Config.model_fields)}",
             )
-    source = EnvSettingsSource(_settings_class(), env_prefix=PREFIX, env_nested_delimiter="__")
+    source = EnvSettingsSource(
+        # Compose hands over `${NAME:-}` as an empty text where NAME is not set
+        _settings_class(),
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        env_ignore_empty=True,
+    )
     return _sections(source, "environment")
 
 

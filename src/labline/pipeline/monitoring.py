@@ -61,7 +61,7 @@ def report(
         return summary
     bundle = _bundle(served.folder)
     window = read_window(config, bundle, rows or config.monitoring.window, source)
-    holdout = holdout_frame(config, bundle.problem, bundle)
+    holdout = holdout_frame(config, bundle)
     return write_report(
         kind,
         bundle.problem,

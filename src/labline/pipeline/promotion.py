@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from loguru import logger
 
@@ -17,10 +18,13 @@ from labline.model.bundle import Bundle
 from labline.model.ledger import Action, Entry, Ledger
 from labline.model.promotion import Contest, Decision, decide
 from labline.model.registry import CHAMPION, Registry, Version
-from labline.model.tasks import task_of
+from labline.model.tasks import Scores
 from labline.pipeline.champion import contract_of, served_from
 from labline.pipeline.data import columns_of
 from labline.pipeline.training import holdout_frame
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -127,12 +131,30 @@ def _compare(
     ours, theirs = (Bundle.load(served_from(config, registry, version).folder) for version in (candidate, champion))
     if ours.digest == theirs.digest:
         return Decision(False, "challenger and champion are the same bundle")
-    frame = holdout_frame(config, problem, ours)
-    columns = columns_of(problem, frame)
-    task = task_of(problem)
-    target = task.encode(frame[problem.target])
-    contest = Contest(target, ours.scores(columns), theirs.scores(columns))
-    return decide(task, problem.metric, contest, config.training.seed)
+    frame = holdout_frame(config, ours)
+    unlike = _unlike(ours.problem, theirs.problem, frame)
+    if unlike:
+        return Decision(False, f"challenger and champion cannot be compared on the same rows: {unlike}")
+    target = ours.task.encode(frame[ours.problem.target])
+    contest = Contest(target, _scores(ours, frame), _scores(theirs, frame, order=ours.problem.classes))
+    return decide(ours.task, problem.metric, contest, config.training.seed)
+
+
+def _unlike(ours: Problem, theirs: Problem, frame: pd.DataFrame) -> str:
+    """Why two bundles' answers for the rows cannot be set beside each other; nothing when they can."""
+    for key in ("task", "target"):
+        if getattr(ours, key) != getattr(theirs, key):
+            return f"{key} {getattr(ours, key)!r} against {getattr(theirs, key)!r}"
+    if {*ours.classes} != {*theirs.classes}:
+        return f"classes {', '.join(ours.classes)} against {', '.join(theirs.classes)}"
+    absent = [name for name in theirs.columns if name not in frame]
+    return f"the rows lack {', '.join(absent)}, which the champion reads" if absent else ""
+
+
+def _scores(bundle: Bundle, frame: pd.DataFrame, order: tuple[str, ...] = ()) -> Scores:
+    """The bundle's scores for the rows, read by its own contract, its classes in the given order."""
+    scores = bundle.scores(columns_of(bundle.problem, frame))
+    return scores[:, [bundle.problem.classes.index(name) for name in order]] if order else scores
 
 
 def _crown(config: Config, registry: Registry, version: Version) -> None:
