@@ -113,19 +113,19 @@ def test_the_tables_by_class_hold_the_counts_made_by_hand() -> None:
     chosen = [0, 0, 0, 1, 1, 2, 2, 2, 0, 0]
     evaluation = evaluate(MULTICLASS, "accuracy", target, votes(chosen), SEED)
     assert evaluation.rows == 10
-    assert evaluation.confusion.tolist() == [[3, 1, 0], [0, 1, 1], [2, 0, 2]]  # true × predicted
-    low, middle, high = evaluation.per_class
+    assert evaluation.tables.confusion.tolist() == [[3, 1, 0], [0, 1, 1], [2, 0, 2]]  # true × predicted
+    low, middle, high = evaluation.tables.per_class
     assert (low.name, low.precision, low.recall, low.rows) == ("low", pytest.approx(3 / 5), pytest.approx(3 / 4), 4)
     assert (middle.name, middle.precision, middle.recall, middle.rows) == ("middle", 1 / 2, 1 / 2, 2)
     assert (high.name, high.precision, high.recall, high.rows) == ("high", pytest.approx(2 / 3), 1 / 2, 4)
     assert low.f1 == pytest.approx(2 * 3 / 9)
-    assert evaluation.metrics["f1_macro"] == pytest.approx(np.mean([row.f1 for row in evaluation.per_class]))
+    assert evaluation.metrics["f1_macro"] == pytest.approx(np.mean([row.f1 for row in evaluation.tables.per_class]))
 
 
 def test_a_class_without_rows_keeps_its_place_in_the_tables() -> None:
     evaluation = evaluate(MULTICLASS, "accuracy", np.array([0, 2, 2]), votes([0, 2, 2]), SEED)
-    assert evaluation.confusion.shape == (3, 3)
-    assert [(row.name, row.rows, row.f1) for row in evaluation.per_class] == [
+    assert evaluation.tables.confusion.shape == (3, 3)
+    assert [(row.name, row.rows, row.f1) for row in evaluation.tables.per_class] == [
         ("low", 1, 1),
         ("middle", 0, 0),
         ("high", 2, 1),
@@ -137,11 +137,11 @@ def test_a_regression_has_an_interval_and_no_tables_by_class() -> None:
     evaluation = evaluate(REGRESSION, "mae", target, target + np.tile([1.0, -3.0], 50), SEED)
     assert evaluation.metrics["mae"] == 2
     assert evaluation.headline.low < 2 < evaluation.headline.high
-    assert evaluation.per_class == ()
-    assert evaluation.confusion.size == 0
+    assert evaluation.tables.per_class == ()
+    assert evaluation.tables.confusion.size == 0
 
 
 def test_the_order_of_classes_in_the_tables_is_the_contracts() -> None:
     task = task_of(problem("multiclass", "zebra", "ape"))
-    names = [row.name for row in evaluate(task, "accuracy", np.array([0, 1]), votes([0, 1], 2), SEED).per_class]
+    names = [row.name for row in evaluate(task, "accuracy", np.array([0, 1]), votes([0, 1], 2), SEED).tables.per_class]
     assert names == ["zebra", "ape"]

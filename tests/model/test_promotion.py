@@ -18,14 +18,15 @@ from labline import pipeline
 from labline.config import Config, load
 from labline.contract import Problem
 from labline.database import open_database
-from labline.errors import BundleError, DataError, RegistryError
-from labline.model.bundle import Bundle, Contents, finish_bundle, write_bundle
+from labline.errors import BundleError, ContractError, DataError, RegistryError
+from labline.model.bundle import Bundle, Contents, bundle_digest, finish_bundle, write_bundle
 from labline.model.families import LightGBMMember
 from labline.model.ledger import Action, Entry, Ledger
 from labline.model.promotion import Contest, decide
 from labline.model.registry import CHALLENGER, CHAMPION, Registry, Version
 from labline.pipeline.data import columns_of
 from labline.pipeline.training import holdout_frame
+from tests.model.test_bundle import seal
 from tests.model.test_tasks import BINARY, REGRESSION
 
 Register = Callable[[int], Version]
@@ -195,6 +196,24 @@ def test_a_challenger_whose_bundle_does_not_load_is_not_crowned(
     assert len(pipeline.history(config, problem)[1]) == 1
 
 
+def test_a_first_version_whose_bundle_does_not_load_is_not_crowned_either(
+    config: Config, problem: Problem, registry: Registry, register: Register, tmp_path: Path
+) -> None:
+    version = register(2)
+    folder = tmp_path / "store" / "2"
+    golden = json.loads((folder / "golden.json").read_text(encoding="utf-8"))
+    golden["scores"][0].reverse()
+    (folder / "golden.json").write_text(json.dumps(golden), encoding="utf-8")
+    seal(folder)
+    registry.annotate(version, {"labline.digest": bundle_digest(folder)})
+    with registry.store.client() as client:
+        client.delete_registered_model_alias("obesity", CHAMPION)
+    with pytest.raises(BundleError, match=r"does not give the answers of golden\.json"):
+        pipeline.promote(config, problem, force=True)
+    with pytest.raises(RegistryError, match="no champion among 2 versions"):
+        registry.champion()
+
+
 def test_without_the_rows_to_compare_on_the_champion_stays(
     config: Config, problem: Problem, registry: Registry, register: Register
 ) -> None:
@@ -334,9 +353,10 @@ def train(seed):
 """
 
 
-def test_the_leaderboard_and_the_registry_agree_and_sample_data_is_called_that(workspace: Path) -> None:
+def product(workspace: Path, **changes: object) -> tuple[Config, Problem]:
+    """A small problem in the workspace whose rows are generated: the sign of x times z."""
     folder = workspace / "problems" / "product"
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     contract = {
         "name": "product",
         "title": "Sign of a product",
@@ -347,16 +367,57 @@ def test_the_leaderboard_and_the_registry_agree_and_sample_data_is_called_that(w
         "sources": {"train": {"kaggle": {"competition": "none", "file": "none.csv"}}},
         "columns": {"x": {"type": "number"}, "z": {"type": "number"}},
     }
-    (folder / "problem.yaml").write_text(yaml.safe_dump(contract), encoding="utf-8")
+    (folder / "problem.yaml").write_text(yaml.safe_dump(contract | changes), encoding="utf-8")
     (folder / "sample.py").write_text(SAMPLE, encoding="utf-8")
     config = load(workspace)
-    problem = pipeline.open_problem(config, "product")
+    return config, pipeline.open_problem(config, "product")
+
+
+def hasty(config: Config) -> Config:
+    """Training is over before it has begun: what comes of it is worth little."""
+    return config.model_copy(update={"training": config.training.model_copy(update={"budget_seconds": 1e-6})})
+
+
+def test_versions_are_compared_by_their_own_contracts_whatever_the_workspace_says_now(workspace: Path) -> None:
+    config, problem = product(workspace)
+    pipeline.prepare(config, problem, source="sample")
+    first = pipeline.train(config, problem)
+    pipeline.promote(config, problem)
+    held = holdout_frame(config, first.bundle)
+
+    config, problem = product(workspace, classes=["yes", "no"])
+    assert holdout_frame(config, first.bundle).equals(held)
+    worse = pipeline.train(hasty(config), problem)
+    decision = pipeline.promote(config, problem)
+    assert not decision.promoted
+    figures = f"accuracy {worse.evaluation.metrics['accuracy']:.4f} against {first.evaluation.metrics['accuracy']:.4f}"
+    assert f"not better on the same {len(held)} held-out rows: {figures}" in decision.reason
+
+    config, problem = product(workspace, columns={"x": {"type": "number"}})
+    assert holdout_frame(config, first.bundle).equals(held)
+    pipeline.train(config, problem)
+    with pytest.raises(ContractError, match=r"breaks clients of version 1.*z: the column is gone"):
+        pipeline.promote(config, problem)
+    decision = pipeline.promote(config, problem, accept_breaking=True)
+    assert not decision.promoted
+    assert "challenger is not better" in decision.reason
+
+    held[["x", "y"]].to_csv(workspace / "without.csv", index=False)  # rows on which the champion cannot answer
+    pipeline.prepare(config, problem, files={"train": str(workspace / "without.csv")})
+    pipeline.train(config, problem)
+    decision = pipeline.promote(config, problem, accept_breaking=True)
+    assert not decision.promoted
+    assert decision.reason.endswith("cannot be compared on the same rows: the rows lack z, which the champion reads")
+    assert pipeline.promote(config, problem, accept_breaking=True, force=True).promoted
+
+
+def test_the_leaderboard_and_the_registry_agree_and_sample_data_is_called_that(workspace: Path) -> None:
+    config, problem = product(workspace)
     pipeline.prepare(config, problem, source="sample")
 
     good = pipeline.train(config, problem)
     pipeline.promote(config, problem)
-    hasty = config.model_copy(update={"training": config.training.model_copy(update={"budget_seconds": 1e-6})})
-    bad = pipeline.train(hasty, problem)
+    bad = pipeline.train(hasty(config), problem)
     assert not pipeline.promote(config, problem).promoted
 
     rows = pipeline.leaderboard(config, problem)

@@ -45,8 +45,11 @@ def _show_trained(problem: Problem, trained: Trained, *, as_json: bool) -> None:
     console.say(f"{version} is the challenger ({trained.seconds:.0f} s).")
     console.say(f"On {evaluation.rows:,} rows it never saw: {problem.metric} {evaluation.headline} (95 % interval)")
     console.table(("metric", "hold-out"), [(key, f"{value:.4f}") for key, value in evaluation.metrics.items()])
-    if evaluation.per_class:
-        rows = [(c.name, f"{c.precision:.3f}", f"{c.recall:.3f}", f"{c.f1:.3f}", c.rows) for c in evaluation.per_class]
+    if evaluation.tables.per_class:
+        rows = [
+            (c.name, f"{c.precision:.3f}", f"{c.recall:.3f}", f"{c.f1:.3f}", c.rows)
+            for c in evaluation.tables.per_class
+        ]
         console.table(("class", "precision", "recall", "f1", "rows"), rows)
 
 

@@ -1,4 +1,4 @@
-"""Evaluation on held-out rows: metrics with bootstrap intervals, the per-class table, the confusion matrix."""
+"""Evaluation on held-out rows: metrics, the task's tables, and bootstrap intervals, of one model or of two in pairs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from labline.model.tasks import Classification, Scores, Target, Task
+from labline.model.tasks import Scores, Tables, Target, Task
 
 RESAMPLES = 500
 LEVEL = 0.95
@@ -28,25 +28,13 @@ class Interval:
 
 
 @dataclass(frozen=True)
-class ClassFigures:
-    """One row of the per-class table."""
-
-    name: str
-    precision: float
-    recall: float
-    f1: float
-    rows: int
-
-
-@dataclass(frozen=True)
 class Evaluation:
-    """How a model does on held-out rows; `per_class` and `confusion` (true × predicted) are empty for regression."""
+    """How a model does on held-out rows."""
 
     rows: int
     metrics: dict[str, float]
     headline: Interval
-    per_class: tuple[ClassFigures, ...]
-    confusion: NDArray[np.intp]
+    tables: Tables
 
 
 def evaluate(task: Task, metric: str, target: Target, scores: Scores, seed: int) -> Evaluation:
@@ -55,10 +43,7 @@ def evaluate(task: Task, metric: str, target: Target, scores: Scores, seed: int)
     interval = _interval(
         lambda rows: task.metric(metric, target[rows], scores[rows]), figures[metric], len(target), seed
     )
-    if not isinstance(task, Classification):
-        return Evaluation(len(target), figures, interval, (), np.zeros((0, 0), dtype=np.intp))
-    per_class, confusion = _class_figures(task, target, scores)
-    return Evaluation(len(target), figures, interval, per_class, confusion)
+    return Evaluation(len(target), figures, interval, task.tables(target, scores))
 
 
 def difference(task: Task, metric: str, target: Target, ours: Scores, theirs: Scores, seed: int) -> Interval:
@@ -81,18 +66,3 @@ def _interval(figure: Callable[[NDArray[np.intp]], float], value: float, rows: i
     # of a rare class a resample may hold no row, and then has no ROC AUC; the others give the interval
     low, high = np.nanquantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Interval(float(value), float(low), float(high))
-
-
-def _class_figures(
-    task: Classification, target: Target, scores: Scores
-) -> tuple[tuple[ClassFigures, ...], NDArray[np.intp]]:
-    from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
-
-    labels = np.arange(len(task.classes))
-    chosen = scores.argmax(axis=1)
-    columns = precision_recall_fscore_support(target, chosen, labels=labels, zero_division=0.0)
-    table = tuple(
-        ClassFigures(name, float(precision), float(recall), float(f1), int(rows))
-        for name, precision, recall, f1, rows in zip(task.classes, *columns, strict=True)
-    )
-    return table, confusion_matrix(target, chosen, labels=labels)

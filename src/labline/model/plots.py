@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.figure import Figure
 
-from labline.model.evaluation import Evaluation
-from labline.model.tasks import Classification, Scores, Target, Task
+from labline.model.tasks import Scores, Target
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,28 +19,10 @@ BINS = 10
 COLOUR = "#2f6f8f"
 
 
-def run_plots(
-    task: Task,
-    evaluation: Evaluation,
-    target: Target,
-    scores: Scores,
-    importances: tuple[Sequence[str], NDArray[np.float64]],
-) -> dict[str, Figure]:
-    """The plots that belong to a run, by file name."""
-    plots = {"importances.png": importance_plot(*importances)}
-    if isinstance(task, Classification):
-        plots["confusion_matrix.png"] = confusion_plot(task, evaluation)
-        plots["calibration.png"] = calibration_plot(target, scores)
-    else:
-        plots["predicted_against_true.png"] = regression_plot(target, scores)
-    return plots
-
-
-def confusion_plot(task: Classification, evaluation: Evaluation) -> Figure:
+def confusion_plot(classes: Sequence[str], counts: NDArray[np.intp]) -> Figure:
     """Counts of true against predicted class, shaded by the share of the true class."""
-    counts = evaluation.confusion
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    names = [name.replace("_", " ") for name in task.classes]
+    names = [name.replace("_", " ") for name in classes]
     figure = Figure(figsize=(2.5 + 0.8 * len(names), 2.0 + 0.7 * len(names)), layout="constrained")
     axes = figure.subplots()
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
@@ -50,7 +31,7 @@ def confusion_plot(task: Classification, evaluation: Evaluation) -> Figure:
         axes.text(column, row, f"{count}", ha="center", va="center", color=ink)
     axes.set_xticks(range(len(names)), names, rotation=40, ha="right")
     axes.set_yticks(range(len(names)), names)
-    axes.set(xlabel="predicted", ylabel="true", title=f"Confusion matrix, {evaluation.rows:,} held-out rows")
+    axes.set(xlabel="predicted", ylabel="true", title=f"Confusion matrix, {counts.sum():,} held-out rows")
     return figure
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from labline.contract import settle
 from labline.model.bundle import Bundle
-from labline.model.tasks import Classification, Scores
+from labline.model.tasks import Scores
 
 
 class BundleModel:
@@ -35,7 +35,7 @@ def score_frame(bundle: Bundle, frame: pd.DataFrame) -> Scores:
 def predictions_frame(bundle: Bundle, scores: Scores, index: pd.Index[Any]) -> pd.DataFrame:
     """Scores as a frame: `prediction`, then one column a class."""
     frame = pd.DataFrame({"prediction": bundle.task.decisions(scores)}, index=index)
-    if isinstance(bundle.task, Classification):
+    if bundle.task.classes:
         frame = frame.astype({"prediction": "str"})
         frame[list(bundle.task.classes)] = scores
     return frame

@@ -12,7 +12,7 @@ from labline.contract.examples import example_record
 from labline.contract.signature import signature
 from labline.model.bundle import Bundle
 from labline.model.evaluation import Evaluation
-from labline.model.plots import run_plots
+from labline.model.plots import importance_plot
 from labline.model.registry import ARTIFACT, Registry, Version
 from labline.model.tasks import Scores, Target
 from labline.model.training import Fitted, Tried
@@ -73,8 +73,9 @@ def log_training(
             mlflow.log_metrics(_figures(fitted.best) | _holdout_figures(evaluation))
             _log_lineage(bundle)
             _log_tables(evaluation)
-            importances = (fitted.encoder.feature_names, fitted.member.importances())
-            for name, figure in run_plots(bundle.task, evaluation, holdout.target, holdout.scores, importances).items():
+            plots = bundle.task.plots(holdout.target, holdout.scores)
+            plots["importances.png"] = importance_plot(fitted.encoder.feature_names, fitted.member.importances())
+            for name, figure in plots.items():
                 mlflow.log_figure(figure, f"plots/{name}")
             model_uri = _log_bundle(bundle)
             for tried in fitted.tried:
@@ -122,10 +123,10 @@ def _log_lineage(bundle: Bundle) -> None:
 def _log_tables(evaluation: Evaluation) -> None:
     import mlflow
 
-    if evaluation.per_class:
-        rows: list[dict[str, Any]] = [vars(figures) for figures in evaluation.per_class]
+    if evaluation.tables.per_class:
+        rows: list[dict[str, Any]] = [vars(figures) for figures in evaluation.tables.per_class]
         mlflow.log_dict({"holdout": rows}, "tables/per_class.json")
-        mlflow.log_dict({"true_by_predicted": evaluation.confusion.tolist()}, "tables/confusion_matrix.json")
+        mlflow.log_dict({"true_by_predicted": evaluation.tables.confusion.tolist()}, "tables/confusion_matrix.json")
 
 
 def _log_tried(client: MlflowClient, experiment: str, parent: str, tried: Tried, data: str) -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from labline.contract import CategoryColumn, Columns, Problem
-from labline.model.tasks import Classification, Scores, Task
+from labline.model.tasks import Scores, Task
 
 KNOTS = 256
 PREDICTION = "prediction"
@@ -64,7 +64,7 @@ def make_profile(
         rows=len(next(iter(columns.values()))),
         numbers={name: profile_numbers(columns[name]) for name in problem.columns if name not in categories},
         categories={name: profile_names(columns[name]) for name in problem.columns if name in categories},
-        prediction=profile_names(decisions) if isinstance(task, Classification) else profile_numbers(decisions),
+        prediction=profile_names(decisions) if task.classes else profile_numbers(decisions),
         holdout=dict(holdout),
     )
 

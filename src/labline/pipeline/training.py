@@ -171,17 +171,16 @@ def _manifest(config: Config, problem: Problem, snapshot: Snapshot, fitted: Fitt
     )
 
 
-def holdout_frame(config: Config, problem: Problem, bundle: Bundle) -> pd.DataFrame:
-    """The held-out rows of the snapshot a bundle was trained on.
+def holdout_frame(config: Config, bundle: Bundle) -> pd.DataFrame:
+    """The held-out rows of the snapshot a bundle was trained on, whatever the workspace's contract says by now.
 
     Raises:
         DataError: the snapshot is not in this workspace.
     """
     from labline.data import Snapshots, split
 
-    data = bundle.manifest.data
+    data, problem = bundle.manifest.data, bundle.problem
     frame = Snapshots(config.settings.data, problem).read("train", data.sha256)
-    task = task_of(problem)
-    strata = task.strata(task.encode(frame[problem.target]))
+    strata = bundle.task.strata(bundle.task.encode(frame[problem.target]))
     rows = split(frame, problem, strata, share=data.holdout_share, seed=data.seed)
     return frame.iloc[rows.holdout]

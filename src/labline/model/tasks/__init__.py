@@ -1,0 +1,32 @@
+"""All that depends on the task stands here, one class a task; elsewhere nothing asks which task it is."""
+
+from labline.contract import Problem
+from labline.model.tasks.base import (
+    Answer,
+    Baseline,
+    ClassFigures,
+    Scores,
+    Tables,
+    Target,
+    Task,
+    greater_is_better,
+)
+from labline.model.tasks.classification import Classification
+from labline.model.tasks.regression import Regression
+
+__all__ = [
+    "Answer",
+    "Baseline",
+    "ClassFigures",
+    "Scores",
+    "Tables",
+    "Target",
+    "Task",
+    "greater_is_better",
+    "task_of",
+]
+
+
+def task_of(problem: Problem) -> Task:
+    """The task of a problem."""
+    return Regression() if problem.task == "regression" else Classification(problem)
