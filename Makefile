@@ -11,7 +11,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input --no-deps --require-hashes
 EDITABLE := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input --no-deps --no-build-isolation --editable .
 
-.PHONY: help setup run test lint format lock schema clean
+.PHONY: help setup run test lint format lock schema
 
 help:  ## Show the targets
 	@echo 'target   does                                                      the same by hand'

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
-
-from labline.model.tasks import Scores, Target
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +45,7 @@ def importance_plot(names: Sequence[str], importances: NDArray[np.float64]) -> F
     return figure
 
 
-def calibration_plot(target: Target, scores: Scores) -> Figure:
+def calibration_plot(target: NDArray[Any], scores: NDArray[np.float64]) -> Figure:
     """Confidence of the chosen class against how often it was right, in ten bins of as many rows each."""
     confidence = scores.max(axis=1)
     right = scores.argmax(axis=1) == target
@@ -66,7 +64,7 @@ def calibration_plot(target: Target, scores: Scores) -> Figure:
     return figure
 
 
-def regression_plot(target: Target, scores: Scores) -> Figure:
+def regression_plot(target: NDArray[Any], scores: NDArray[np.float64]) -> Figure:
     """Predicted against true values."""
     figure = Figure(figsize=(5, 5), layout="constrained")
     axes = figure.subplots()

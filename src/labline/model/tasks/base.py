@@ -118,10 +118,9 @@ class Task(ABC):
     def decisions(self, scores: Scores) -> NDArray[Any]:
         """The predicted class name or value of each row, shape (rows,)."""
 
+    @abstractmethod
     def tables(self, target: Target, scores: Scores) -> Tables:
         """The per-class table and the confusion matrix; empty where there are no classes."""
-        del target, scores
-        return Tables()
 
     @abstractmethod
     def plots(self, target: Target, scores: Scores) -> dict[str, Figure]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labline.features import Encoding
-from labline.model.tasks.base import Answer, Baseline, Scores, Target, Task
+from labline.model.tasks.base import Answer, Baseline, Scores, Tables, Target, Task
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,6 +74,11 @@ class Regression(Task):
     def decisions(self, scores: Scores) -> NDArray[Any]:
         """The values."""
         return scores
+
+    def tables(self, target: Target, scores: Scores) -> Tables:
+        """None: there are no classes."""
+        del target, scores
+        return Tables()
 
     def plots(self, target: Target, scores: Scores) -> dict[str, Figure]:
         """Predicted against true values."""
