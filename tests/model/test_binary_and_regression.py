@@ -34,7 +34,7 @@ COLUMNS = {
     "spend": {"type": "number", "minimum": 0, "maximum": 200, "out_of_range": "clip"},
     "renews": {"type": "boolean", "missing": "allow"},
     "plan": {"type": "category", "values": ["basic", "plus", "pro"], "unknown": "missing", "missing": "allow"},
-    "calls": {"type": "integer", "minimum": 0, "missing": "allow"},
+    "calls": {"type": "integer", "minimum": 0, "maximum": 6, "out_of_range": "missing", "missing": "allow"},
 }
 
 
@@ -176,10 +176,12 @@ def test_a_record_with_holes_is_answered_like_the_same_row_of_a_file(way: Way) -
     assert answers == way.bundle.task.answers(scores)
 
 
-def test_a_number_out_of_range_is_clipped_and_an_unknown_name_is_missing(way: Way) -> None:
-    record = {"tenure": 12, "spend": 200, "renews": True, "plan": None, "calls": 1}
+def test_a_number_out_of_range_is_clipped_or_missing_and_an_unknown_name_is_missing(way: Way) -> None:
+    record = {"tenure": 12, "spend": 200, "renews": True, "plan": None, "calls": None}
     (expected,) = way.bundle.predict([record])
-    assert way.bundle.predict([record | {"spend": 999}, record | {"plan": "gold"}]) == [expected, expected]
+    alike = [record | {"spend": 999}, record | {"plan": "gold"}, record | {"calls": 60}]
+    assert way.bundle.predict(alike) == [expected] * 3
+    assert way.bundle.predict([record | {"calls": 6}]) != [expected]
 
 
 def test_mlflow_alone_gives_the_same_scores_holes_and_all(way: Way) -> None:

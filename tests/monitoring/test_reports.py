@@ -197,6 +197,24 @@ def test_a_reference_that_cannot_be_set_beside_the_window_is_left_out_and_noted(
         assert any(metric["name"].startswith("Accuracy") for metric in page.metrics)
 
 
+def test_a_figure_that_evidently_cannot_give_is_null_and_not_a_word(
+    obesity: Problem, reference: ReportRows, window: ReportRows, tmp_path: Path
+) -> None:
+    alone = {name: values[:1] for name, values in window.columns.items()}  # one row has no standard deviation
+    assert window.labels is not None
+    page = write(
+        ReportKind.DATA_QUALITY,
+        obesity,
+        reference,
+        ReportRows(alone, window.predictions[:1], window.labels[:1]),
+        tmp_path,
+    )
+    values = [metric["value"] for metric in page.metrics]
+    assert None in values
+    assert "None" not in values
+    assert "nan" not in json.dumps(values, allow_nan=False).lower()
+
+
 def test_a_window_of_too_few_rows_gets_the_summary_and_no_page(config: Config) -> None:
     served = pipeline.champion(config, "obesity")
     found = pipeline.report(config, served, ReportKind.DATA_DRIFT)

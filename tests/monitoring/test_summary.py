@@ -124,6 +124,8 @@ def test_from_three_columns_in_ten_on_it_is_drift(judge: Judge, problem: Problem
     predictions = judge.bundle.task.decisions(judge.bundle.scores(columns))  # as they were
     summary = judge.summary(columns | constant, predictions=predictions)
     assert (summary.status, {column.column for column in summary.columns if column.drifted}) == ("drift", set(low))
+    judge.settings = judge.settings.model_copy(update={"drift_share": 5 / 16})  # just as many as are needed
+    assert judge.summary(columns | constant, predictions=predictions).status == "drift"
     del constant["CH2O"]
     assert judge.summary(columns | constant, predictions=predictions).status == "warn"
 
