@@ -209,6 +209,16 @@ def test_missing_values_are_told_beside_those_of_the_training_data(judge: Judge,
     assert summary.reasons == ["Age is missing in 22% of the rows, in training in 10%"]
 
 
+def test_a_few_more_missing_values_than_usual_may_be_chance_in_a_small_window(judge: Judge, problem: Problem) -> None:
+    train = dict(judge.train) | {"Age": judge.train["Age"].copy()}
+    train["Age"][::2] = np.nan
+    profile = make_profile(problem, train, judge.bundle.task, judge.bundle.scores(judge.columns()), {})
+    columns = judge.columns(100)
+    for holes, status in ((61, "ok"), (67, "warn")):  # ten of the hundred are two standard errors
+        holed = columns | {"Age": np.where(np.arange(100) < holes, np.nan, columns["Age"])}
+        assert judge.summary(holed, profile=profile).status == status
+
+
 def test_numbers_outside_the_contracts_range_are_counted(judge: Judge) -> None:
     columns = judge.columns()
     columns["Height"] = np.where(np.arange(ROWS) < 3, 3.5, columns["Height"])
