@@ -34,6 +34,7 @@ def labline(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "labline", *words],
         env=environment(root),
+        cwd=root,
         capture_output=True,
         text=True,
         encoding="utf-8",
@@ -146,6 +147,8 @@ def test_doctor_finds_a_healthy_workspace_healthy_and_a_busy_port(at: Path, monk
         (("data", "obesity", "--train", "rows.txt"), ["neither .csv nor .parquet"]),
         (("promote", "obesity", "--version", "9"), ["obesity has no version 9", "labline registry obesity"]),
         (("rollback", "obesity"), ["has had no champion before version 1"]),
+        (("serve", "obesity", "--port", "99999"), ["--port: 99999 is no port."]),
+        (("predict", "train.csv", "train.csv"), ["source and target are one file"]),
     ],
 )
 def test_what_the_user_can_mend_is_one_line_and_status_2(

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "labline"
 # A room imports only from rooms before it (docs/architecture.md); those on one line know nothing of each other.
 ROOMS = [
-    {"errors", "progress"},
+    {"errors", "progress", "atomic"},
     {"database"},
     {"config"},
     {"contract"},

@@ -1,4 +1,4 @@
-"""Labline: a research-to-production workspace for machine learning on tables and text."""
+"""Labline: a research-to-production workspace for machine learning on tables."""
 
 import os
 from importlib.metadata import version

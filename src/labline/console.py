@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from labline.progress import Progress as Told
 
@@ -32,7 +32,8 @@ def progress_bar() -> Iterator[Told]:
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> None:
     """Print a table."""
-    shown = Table(*columns, title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    headers = [Column(name, overflow="fold") for name in columns]  # folded, not cut: it may be copied
+    shown = Table(*headers, title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for row in rows:
         shown.add_row(*(str(value) for value in row))
     OUT.print(shown)

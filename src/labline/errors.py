@@ -20,8 +20,10 @@ class LablineError(Exception):
 
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
-        mend = f" Mend: {self.mend}" if self.mend else ""
-        return f"{place}{self.what}{mend}"
+        if not self.mend:
+            return f"{place}{self.what}"
+        stop = "" if self.what.endswith((".", "!", "?")) else "."
+        return f"{place}{self.what}{stop} Mend: {self.mend}"
 
     def __reduce__(self) -> tuple[object, ...]:
         # Keyword-only arguments do not survive the default pickling between worker processes.

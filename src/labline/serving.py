@@ -8,6 +8,8 @@ from collections.abc import Callable
 import uvicorn
 
 from labline.config import Config
+from labline.database import open_database
+from labline.monitoring.prediction_log import PredictionLog
 
 
 def serve(config: Config, problem: str, *, when_ready: Callable[[str], None] | None = None) -> None:
@@ -20,6 +22,9 @@ def serve(config: Config, problem: str, *, when_ready: Callable[[str], None] | N
     """
     from labline.api import create_app
 
+    PredictionLog(
+        open_database(config.storage.database_url.get_secret_value())
+    )  # cannot be used? said before the start
     settings = uvicorn.Config(
         create_app(config, problem),
         host=config.serving.host,

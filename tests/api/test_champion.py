@@ -100,3 +100,19 @@ def test_with_the_registry_away_the_champion_served_last_serves_and_says_so(conf
         assert client.post("/predict", json=example_record(problem)).status_code == 200
         wait_for(lambda: "out of reach" in client.get("/readyz").text, "the registry's silence")
         assert client.get("/readyz").status_code == 200
+
+
+def test_a_bundle_of_an_unknown_family_is_refused_like_an_altered_one(config: Config, problem: Problem) -> None:
+    with TestClient(create_app(config, "obesity")) as client:
+        number = register_twin(config, problem)
+        registry = Registry(config.storage, "obesity")
+        twin = registry.version(number)
+        manifest = registry.fetch(twin, config.settings.models / "cache") / "manifest.json"
+        manifest.write_text(
+            manifest.read_text(encoding="utf-8").replace('"lightgbm"', '"perceptron"'), encoding="utf-8"
+        )
+        registry.crown(twin)
+        wait_for(lambda: "'perceptron' is not known" in client.get("/readyz").text, "the refusal")
+        registry.crown(registry.version(1))
+        wait_for(lambda: client.get("/readyz").json()["reasons"] == [], "the old champion's return")
+        assert client.post("/predict", json=example_record(problem)).status_code == 200

@@ -90,11 +90,22 @@ def test_the_order_of_the_rows_does_not_matter() -> None:
     assert rows_of(shuffled, held_out(shuffled).holdout) == rows_of(frame, held_out(frame).holdout)
 
 
-def test_new_ids_index_and_columns_that_are_no_features_move_no_row() -> None:
+def test_new_ids_and_another_index_move_no_row() -> None:
     frame = people()
-    changed = frame.assign(id=frame["id"] + 10_000, note="other", more=1.0).set_index(frame["id"] * 3)
+    changed = frame.assign(id=frame["id"] + 10_000).set_index(frame["id"] * 3)
 
     np.testing.assert_array_equal(held_out(changed).holdout, held_out(frame).holdout)
+
+
+def test_a_column_less_in_the_contract_moves_no_row() -> None:
+    frame = people()
+    content = PROBLEM.model_dump(mode="json")
+    del content["columns"][next(iter(content["columns"]))]
+    fewer = Problem.model_validate(content)
+    strata = frame[PROBLEM.target].map({name: index for index, name in enumerate(PROBLEM.classes)}).to_numpy()
+
+    found = [split(frame, problem, strata, share=0.2, seed=7).holdout for problem in (PROBLEM, fewer)]
+    np.testing.assert_array_equal(*found)
 
 
 def test_the_order_of_the_columns_in_the_file_moves_no_row() -> None:

@@ -115,7 +115,7 @@ def way(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         "columns": COLUMNS,
     }
     (folder / "problem.yaml").write_text(yaml.safe_dump(contract, sort_keys=False), encoding="utf-8")
-    (root / "labline.yaml").write_text("training: {folds: 2, budget_seconds: 20}\n", encoding="utf-8")
+    (root / "labline.yaml").write_text("training: {folds: 2, budget_seconds: 5}\n", encoding="utf-8")
     config = load(root)
     problem = pipeline.open_problem(config, name)
     pipeline.prepare(config, problem)

@@ -49,7 +49,7 @@ def test_an_empty_registry_says_so_with_its_address_and_the_command_to_fill_it(w
     with pytest.raises(RegistryError) as caught:
         registry.champion()
     address = config.storage.tracking_uri.get_secret_value()
-    assert str(caught.value) == f"{address}: the registry holds nothing of 'obesity' Mend: labline train obesity"
+    assert str(caught.value) == f"{address}: the registry holds nothing of 'obesity'. Mend: labline train obesity"
     assert str(workspace) in address
 
 
@@ -60,7 +60,7 @@ def test_versions_without_a_champion_say_how_many_and_the_command_to_promote_one
     with pytest.raises(RegistryError) as caught:
         registry.champion()
     address = config.storage.tracking_uri.get_secret_value()
-    assert str(caught.value) == f"{address}: 'other' has no champion among 1 version Mend: labline promote other"
+    assert str(caught.value) == f"{address}: 'other' has no champion among 1 version. Mend: labline promote other"
     register()
     with pytest.raises(RegistryError, match="no champion among 2 versions"):
         registry.champion()
@@ -112,7 +112,7 @@ def test_crowning_an_older_version_leaves_the_challenger_what_it_is(registry: Re
 
 def test_a_version_that_is_not_there_is_named(registry: Registry, register) -> None:
     register()
-    with pytest.raises(RegistryError, match=r"other has no version 99 Mend: see labline registry other"):
+    with pytest.raises(RegistryError, match=r"other has no version 99\. Mend: see labline registry other"):
         registry.version(99)
 
 

@@ -193,3 +193,32 @@ def _sql(file: Path, statement: str) -> None:
     with closing(sqlite3.connect(file)) as connection:
         connection.execute(statement)
         connection.commit()
+
+
+def test_a_request_that_gives_up_waiting_neither_loses_its_rows_nor_stops_the_writer(
+    log: PredictionLog, file: Path
+) -> None:
+    writer = LogWriter(log)
+    with closing(sqlite3.connect(file)) as lock:
+        lock.execute("begin immediate")  # the writer waits for this
+        waiting = [writer.submit([logged(number)]) for number in range(3)]
+        for future in waiting:
+            future.cancel()
+        lock.rollback()
+    writer.submit([logged(3)]).result(SECONDS)
+    writer.close()
+    assert len(on_disk(file)) == 4
+    assert writer.failure is None
+
+
+def test_an_error_in_the_database_shows_nothing_of_what_people_told(log: PredictionLog) -> None:
+    row = logged(0)
+    log.add([row])
+    with pytest.raises(SQLAlchemyError) as caught:
+        log.add([row])
+    assert "21.3" not in str(caught.value)
+
+
+def test_the_last_rows_can_be_those_of_one_version(log: PredictionLog) -> None:
+    log.add([logged(number, version=3 + number % 2) for number in range(6)])
+    assert [row.input["number"] for row in log.last("obesity", 2, version=3)] == [2, 4]

@@ -41,17 +41,17 @@ def create_app(config: Config | None = None, problem_name: str | None = None) ->
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        registry_worker, report_worker = Worker(config), Worker(config)
+        registry_worker, summary_worker, report_worker = (Worker(config) for _ in range(3))
         log = LogWriter(PredictionLog(open_database(config.storage.database_url.get_secret_value())))
         champion = Champion(config, problem.name, registry_worker)
-        app.state.services = Services(config, problem, champion, log, registry_worker, report_worker)
+        app.state.services = Services(config, problem, champion, log, registry_worker, summary_worker, report_worker)
         await champion.start()
         following = asyncio.create_task(champion.follow())
         yield
         following.cancel()
         log.close()
-        registry_worker.stop()
-        report_worker.stop()
+        for worker in (registry_worker, summary_worker, report_worker):
+            worker.stop()
 
     # FastAPI's own documentation pages load their scripts from a public address; these come from the package
     app = FastAPIOffline(title=problem.title, version=__version__, lifespan=lifespan, redoc_url=None)

@@ -74,7 +74,11 @@ class Champion:
     async def follow(self) -> None:
         """Ask the registry again and again, and change over when the champion has changed. Runs until cancelled."""
         while True:
-            await self.refresh()
+            try:
+                await self.refresh()
+            except Exception as error:  # noqa: BLE001 - whatever it is, the server must not stop following
+                logger.opt(exception=error).error("the champion could not be looked up")
+                self._say(f"it could not be looked up: {type(error).__name__}")
             await asyncio.sleep(self._config.serving.champion_poll_seconds)
 
     async def refresh(self) -> None:

@@ -24,6 +24,7 @@ class Services:
     champion: Champion
     log: LogWriter
     registry_worker: Worker
+    summary_worker: Worker
     report_worker: Worker
 
 

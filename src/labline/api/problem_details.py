@@ -16,6 +16,7 @@ from labline.contract import CategoryColumn, NumberColumn, Problem
 from labline.errors import LablineError
 
 MEDIA_TYPE = "application/problem+json"
+ERRORS_MAX = 20  # things wrong that are listed; a large batch may have thousands
 SHOWN_MAX = 100  # characters of a refused value that are sent back
 
 
@@ -61,7 +62,7 @@ async def on_labline_error(_request: Request, error: Exception) -> JSONResponse:
     """Handler of what a use case refuses: the words are for the caller, places on this machine are for the log."""
     assert isinstance(error, LablineError)
     logger.warning("refused: {}", error)
-    detail = error.what + (f" Mend: {error.mend}" if error.mend else "")
+    detail = str(type(error)(error.what, mend=error.mend))  # as a person would read it, without the place
     return answer(ProblemDetails(title="Not possible now", status=409, detail=detail))
 
 
@@ -103,7 +104,7 @@ def refused_record(error: ValidationError, problem: Problem) -> ApiError:
         message = MESSAGES.get(item["type"], said[0].lower() + said[1:])
         field = ".".join(place) or "body"
         errors.append(FieldError(field=field, value=_shown(item["input"]), message=message, allowed=allowed))
-    return ApiError(422, "The record breaks the contract", _sentence(errors), errors)
+    return ApiError(422, "The record breaks the contract", _sentence(errors), errors[:ERRORS_MAX])
 
 
 def number_range(column: NumberColumn) -> str:

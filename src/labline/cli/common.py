@@ -21,6 +21,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+PORT_MAX = 65535
+
 Name = Annotated[
     str | None, typer.Argument(metavar="[PROBLEM]", help="Folder under problems/; the configured one if none.")
 ]
@@ -59,6 +61,8 @@ def with_budget(config: Config, budget: str | None) -> Config:
 
 def with_address(config: Config, host: str | None, port: int | None) -> Config:
     """The settings with another place to listen."""
+    if port is not None and not 0 <= port <= PORT_MAX:
+        raise LablineError(f"{port} is no port", where="--port", mend=f"use 0 (any free one) to {PORT_MAX}")
     given = {key: value for key, value in {"host": host, "port": port}.items() if value is not None}
     serving = Serving.model_validate({**config.serving.model_dump(), **given})
     return config.model_copy(update={"serving": serving})

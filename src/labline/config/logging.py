@@ -59,6 +59,11 @@ def _json_line(message: Message) -> None:
     sys.stderr.write(json.dumps(line, default=str, ensure_ascii=False) + "\n")
 
 
+def _human_line(message: Message) -> None:
+    """To what is standard error now: while a progress bar is shown, it is the bar's, which makes room for the line."""
+    sys.stderr.write(message)
+
+
 def configure(section: Logging) -> None:
     """Send every log line, ours and the libraries', to standard error in the configured format."""
     as_json = section.format == "json" or (section.format == "auto" and not sys.stderr.isatty())
@@ -67,7 +72,13 @@ def configure(section: Logging) -> None:
         logger.add(_json_line, level=section.level)
     else:
         # diagnose=False: Loguru would print the values of local variables, secrets among them
-        logger.add(sys.stderr, level=section.level, format=HUMAN, diagnose=False)
+        logger.add(
+            _human_line,
+            level=section.level,
+            format=HUMAN,
+            diagnose=False,
+            colorize=sys.stderr.isatty(),
+        )
     logging.basicConfig(handlers=[_ToLoguru()], level=logging.INFO, force=True)
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)

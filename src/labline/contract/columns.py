@@ -20,6 +20,16 @@ def columns_from_records(problem: Problem, records: Sequence[Mapping[str, Any]])
     return settle(problem, {name: [record.get(name) for record in records] for name in problem.columns})
 
 
+def as_given(problem: Problem, values: Mapping[str, Sequence[Any] | NDArray[Any]]) -> Columns:
+    """Columns in their plain types before any policy is applied: what is unknown or out of range is still there."""
+    return {
+        name: np.array([value if isinstance(value, str) else None for value in values[name]], dtype=object)
+        if isinstance(column, CategoryColumn)
+        else np.array(values[name], dtype=np.float64)
+        for name, column in problem.columns.items()
+    }
+
+
 def settle(problem: Problem, values: Mapping[str, Sequence[Any] | NDArray[Any]]) -> Columns:
     """Columns in their plain types, the contract's policies applied to unknown names and numbers out of range.
 

@@ -19,17 +19,21 @@ class Split:
     holdout: NDArray[np.intp]
 
 
-def row_hashes(frame: pd.DataFrame, problem: Problem, seed: int = 0) -> NDArray[np.uint64]:
+def row_hashes(frame: pd.DataFrame, problem: Problem) -> NDArray[np.uint64]:
     """A hash of every row's features, shape (rows,); rows alike in all features have the same."""
-    key = f"labline {seed:08x}"[:16].ljust(16)
-    features = frame[list(problem.feature_names)]
-    return np.asarray(pd.util.hash_pandas_object(features, index=False, hash_key=key), dtype=np.uint64)
+    return hashes_of(frame[list(problem.feature_names)])
+
+
+def hashes_of(frame: pd.DataFrame, seed: int = 0) -> NDArray[np.uint64]:
+    """A hash of every row over all columns of the frame, shape (rows,)."""
+    key = f"labline {seed:08x}"  # pandas wants 16 bytes
+    return np.asarray(pd.util.hash_pandas_object(frame, index=False, hash_key=key), dtype=np.uint64)
 
 
 def split(frame: pd.DataFrame, problem: Problem, strata: NDArray[np.intp], *, share: float, seed: int) -> Split:
     """Hold out a share of every stratum: the rows whose hashes are the smallest there, and their copies.
 
-    Rows alike in all features share a hash, so copies of a row never stand on both sides, whatever their targets are.
+    Rows alike in all of the contract's features never stand on both sides, whatever their targets are.
 
     Args:
         frame: the rows.
@@ -38,7 +42,8 @@ def split(frame: pd.DataFrame, problem: Problem, strata: NDArray[np.intp], *, sh
         share: of the rows to hold out.
         seed: another one gives another split.
     """
-    hashes = row_hashes(frame, problem, seed)
+    # by everything that is known of a row, so that a column more or less in the contract moves none
+    hashes = hashes_of(frame[sorted(set(frame.columns) - {problem.id, problem.target})], seed)
     holdout = np.zeros(len(frame), dtype=bool)
     for stratum in np.unique(strata):
         inside = np.flatnonzero(strata == stratum)
@@ -46,5 +51,6 @@ def split(frame: pd.DataFrame, problem: Problem, strata: NDArray[np.intp], *, sh
         if wanted:
             limit = np.partition(hashes[inside], wanted - 1)[wanted - 1]
             holdout[inside] = hashes[inside] <= limit
-    holdout = np.isin(hashes, hashes[holdout])  # copies in another stratum, whose limit is another one
+    copies = row_hashes(frame, problem)
+    holdout = np.isin(copies, copies[holdout])  # also those in another stratum, whose limit is another one
     return Split(train=np.flatnonzero(~holdout), holdout=np.flatnonzero(holdout))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
+from labline.atomic import replacing
 from labline.contract import Problem
 from labline.data.sources.taking import Kind, Role, Taken
 from labline.errors import DataError
@@ -51,12 +53,13 @@ class Snapshots:
     def keep(self, taken: Taken, role: Role) -> Snapshot:
         """Keep the rows, and make them the ones in use for their role."""
         folder = self._folder / role
-        unfinished = folder / "unfinished.parquet"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            taken.frame.to_parquet(unfinished, index=False)
-            digest = hashlib.sha256(unfinished.read_bytes()).hexdigest()
-            unfinished.replace(self._rows(role, digest))
+            buffer = BytesIO()
+            taken.frame.to_parquet(buffer, index=False)
+            digest = hashlib.sha256(buffer.getbuffer()).hexdigest()
+            with replacing(self._rows(role, digest)) as unfinished:
+                unfinished.write_bytes(buffer.getbuffer())
         except OSError as error:
             raise DataError(
                 f"cannot be kept: {error}", where=str(folder), mend="free some space there, or let it be written to"
@@ -74,9 +77,8 @@ class Snapshots:
         )
         text = snapshot.model_dump_json(indent=2)
         for file in (folder / f"{digest}.json", self._in_use(role)):
-            part = file.with_suffix(".part")
-            part.write_text(text, encoding="utf-8")
-            part.replace(file)
+            with replacing(file) as unfinished:
+                unfinished.write_text(text, encoding="utf-8")
         return snapshot
 
     def in_use(self, role: Role) -> Snapshot | None:
@@ -85,6 +87,12 @@ class Snapshots:
             return Snapshot.model_validate_json(self._in_use(role).read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
+        except ValidationError as error:
+            raise DataError(
+                "what it says of the snapshot in use is not whole",
+                where=str(self._in_use(role)),
+                mend=f"labline data {self._problem.name}",
+            ) from error
 
     def need(self, role: Role) -> Snapshot:
         """The snapshot in use for the role.
@@ -97,7 +105,7 @@ class Snapshots:
             raise DataError(
                 f"no {role!r} rows were taken yet",
                 where=str(self._folder / role),
-                mend=f"labline data {self._problem.name}",
+                mend=f"labline data {self._problem.name}" + (" --current FILE" if role == "current" else ""),
             )
         return snapshot
 
@@ -111,13 +119,20 @@ class Snapshots:
 
         file = self._rows(role, sha256)
         try:
-            return pd.read_parquet(file)
+            content = file.read_bytes()
         except FileNotFoundError as error:
             raise DataError(
                 "the snapshot is not in this workspace",
                 where=str(file),
                 mend=f"bring data/{self._problem.name} along, or train again here",
             ) from error
+        if hashlib.sha256(content).hexdigest() != sha256:
+            raise DataError(
+                "the snapshot was altered: it is not what its hash says",
+                where=str(file),
+                mend=f"move it away, then labline data {self._problem.name}",
+            )
+        return pd.read_parquet(BytesIO(content))
 
     def _rows(self, role: Role, sha256: str) -> Path:
         return self._folder / role / f"{sha256}.parquet"

@@ -150,6 +150,12 @@ def check_whole(folder: Path) -> Manifest:
         BundleError: names the file that is missing, altered, or code that was added.
     """
     manifest = read_manifest(folder)
+    if manifest.family not in MEMBERS:
+        raise BundleError(
+            f"its family {manifest.family!r} is not known here",
+            where=str(folder),
+            mend="use the version of Labline that made it, or train again",
+        )
     for name, wanted in manifest.files.items():
         if not (folder / name).is_file():
             raise BundleError(f"{name} is missing", where=str(folder), mend="fetch the bundle again")

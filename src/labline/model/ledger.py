@@ -8,6 +8,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Column, DateTime, Engine, Integer, MetaData, String, Table, Text, select
 
+from labline.database import make_tables
+
 Action = Literal["promoted", "kept", "rolled back"]
 
 METADATA = MetaData()
@@ -48,7 +50,7 @@ class Ledger:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        METADATA.create_all(engine)
+        make_tables(engine, METADATA)
 
     def add(self, entry: Entry) -> None:
         """Write an entry."""
@@ -65,8 +67,14 @@ class Ledger:
             row["at"] = row["at"].replace(tzinfo=UTC) if row["at"].tzinfo is None else row["at"]
         return [Entry(**row) for row in rows]
 
-    def previous_champion(self, problem: str) -> int | None:
-        """The champion before the current one; going back twice goes further back, not to and fro."""
+    def previous_champion(self, problem: str, current: int) -> int | None:
+        """The champion before the current one; going back twice goes further back, not to and fro.
+
+        Args:
+            problem: whose.
+            current: the champion as the registry has it: what an interrupted promotion left unwritten is taken from
+                there.
+        """
         reigns: list[int] = []
         for entry in reversed(self.entries(problem)):
             if entry.action == "promoted":
@@ -74,4 +82,9 @@ class Ledger:
             elif entry.action == "rolled back":
                 while reigns and reigns[-1] != entry.version:
                     reigns.pop()
+        if current in reigns:
+            while reigns[-1] != current:
+                reigns.pop()
+        else:
+            reigns.append(current)
         return reigns[-2] if len(reigns) > 1 else None

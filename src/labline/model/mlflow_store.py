@@ -23,6 +23,7 @@ MLFLOW_DEFAULTS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_CONFIGURE_LOGGING": "false",  # its lines go where ours go
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",  # there is one already
     "MLFLOW_UV_AUTO_DETECT": "false",  # a model is no place for the workspace's lock file
 }
 for _name, _value in MLFLOW_DEFAULTS.items():
@@ -64,7 +65,9 @@ class MlflowStore:
         try:
             if not self.uri.startswith(("http:", "https:")):
                 # MLflow asks a database that does not answer for a minute; this asks once, and sets SQLite to WAL
-                open_database(self.uri).connect().close()
+                probe = open_database(self.uri)
+                probe.dispose()  # a connection of the pool would answer for a database that is gone
+                probe.connect().close()
             yield mlflow.MlflowClient(self.uri, self.uri)
         except MlflowException as error:
             if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS", "INVALID_PARAMETER_VALUE"}:
@@ -107,5 +110,9 @@ class MlflowStore:
         return RegistryError(
             f"MLflow is out of reach: {why}",
             where=self.address,
-            mend="start it, or correct storage.tracking_uri (LABLINE_STORAGE__TRACKING_URI)",
+            mend=(
+                "see that its folder can be written to"
+                if self.is_embedded
+                else "start it, or correct storage.tracking_uri (LABLINE_STORAGE__TRACKING_URI)"
+            ),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 KIND = "labline.kind"
 TRIED = "tried"
 TRAINING = "training"
-# What loading the bundle needs, and nothing of what training needs.
-REQUIREMENTS = ["labline", "lightgbm", "numpy", "pydantic", "pyyaml", "pandas"]
+# What loading the bundle needs besides Labline itself, which is installed from its own checkout.
+REQUIREMENTS = ("lightgbm", "numpy", "pandas", "pydantic", "pyyaml")
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def _log_bundle(bundle: Bundle) -> str:
         data_path=str(bundle.folder),
         signature=signature(bundle.problem),
         input_example=example,
-        pip_requirements=REQUIREMENTS,
+        pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
         metadata={"digest": bundle.digest},
     )
     return str(logged.model_uri)

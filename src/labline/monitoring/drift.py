@@ -55,15 +55,22 @@ def category_drift(profile: CategoryProfile, values: NDArray[np.object_]) -> Dri
     table = np.array([[source.get(name, 0) for name in every] for source in (profile.counts, window)], dtype=float)
     if not table.size or not table.sum(axis=1).all():
         return NOTHING_TO_TEST
-    expected = table.sum(axis=0) * table[1].sum() / table.sum()
-    rare = expected < EXPECTED_MIN
-    if rare.any():
-        table = np.column_stack([table[:, ~rare], table[:, rare].sum(axis=1)])
+    table = _pooled(table)
     if table.shape[1] < 2:
         return NOTHING_TO_TEST
     found = stats.chi2_contingency(table, correction=False)
-    effect = float(np.sqrt(found.statistic / table.sum()))
-    # With samples of very different size V shrinks with the smaller one's share; compare it as if they were equal.
-    shares = table.sum(axis=1) / table.sum()
-    effect = min(1.0, effect / float(2 * np.sqrt(shares[0] * shares[1])))
+    ours, theirs = table / table.sum(axis=1, keepdims=True)
+    # V of the shares, as if both samples were of one size; with their sizes it would shrink with the smaller's part
+    effect = float(np.sqrt(np.sum((ours - theirs) ** 2 / (2 * (ours + theirs)))))
     return Drift("chi-square", float(found.statistic), float(found.pvalue), effect)
+
+
+def _pooled(table: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The table with its rarest columns added up, until every expected count of the smaller sample is large enough."""
+    table = table[:, np.argsort(table.sum(axis=0), kind="stable")]
+    share = table.sum(axis=1).min() / table.sum()
+    expected = table.sum(axis=0) * share
+    count = int(np.searchsorted(np.cumsum(expected), EXPECTED_MIN)) + 1
+    if expected[0] >= EXPECTED_MIN or count > table.shape[1]:
+        return table if expected[0] >= EXPECTED_MIN else table[:, :0]
+    return np.column_stack([table[:, :count].sum(axis=1), table[:, count:]])

@@ -15,6 +15,8 @@ from loguru import logger
 from sqlalchemy import JSON, BigInteger, Column, DateTime, Engine, Index, Integer, MetaData, String, Table, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from labline.database import make_tables
+
 METADATA = MetaData()
 PREDICTIONS = Table(
     "predictions",
@@ -62,7 +64,7 @@ class PredictionLog:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        METADATA.create_all(engine)
+        make_tables(engine, METADATA)
 
     def add(self, rows: Sequence[Logged]) -> None:
         """Write the rows, all or none; they are on disk when this returns."""
@@ -70,14 +72,12 @@ class PredictionLog:
         with self._engine.begin() as connection:
             connection.execute(PREDICTIONS.insert(), values)
 
-    def last(self, problem: str, rows: int) -> list[Logged]:
-        """The problem's last predictions, the oldest of them first."""
-        query = (
-            select(PREDICTIONS)
-            .where(PREDICTIONS.c.problem == problem)
-            .order_by(PREDICTIONS.c.sequence.desc())
-            .limit(rows)
-        )
+    def last(self, problem: str, rows: int, version: int | None = None) -> list[Logged]:
+        """The problem's last predictions, of all versions or of one, the oldest of them first."""
+        query = select(PREDICTIONS).where(PREDICTIONS.c.problem == problem)
+        if version is not None:
+            query = query.where(PREDICTIONS.c.version == version)
+        query = query.order_by(PREDICTIONS.c.sequence.desc()).limit(rows)
         with self._engine.connect() as connection:
             found = connection.execute(query).mappings().all()
         return [_logged(dict(row)) for row in reversed(found)]
@@ -137,14 +137,21 @@ class LogWriter:
     def _write(self, batch: list[tuple[Sequence[Logged], Future[None]]]) -> None:
         if not batch:
             return
+        for _, done in batch:
+            done.set_running_or_notify_cancel()  # from here on no one can cancel it; what was handed in is written
         try:
             self._log.add([row for rows, _ in batch for row in rows])
         except SQLAlchemyError as error:
             self.failure = type(error).__name__
-            logger.error("{} predictions could not be logged: {}", sum(len(rows) for rows, _ in batch), error)
+            # the kind alone: the text holds the statement, and its parameters are what people have told
+            logger.error(
+                "{} predictions could not be logged: {}", sum(len(rows) for rows, _ in batch), type(error).__name__
+            )
             for _, done in batch:
-                done.set_exception(error)
+                if not done.cancelled():
+                    done.set_exception(error)
         else:
             self.failure = None
             for _, done in batch:
-                done.set_result(None)
+                if not done.cancelled():
+                    done.set_result(None)

@@ -29,6 +29,7 @@ class Window:
         source: the prediction log, or the "current" set.
         columns: the contract's columns, each of shape (rows,).
         predictions: shape (rows,): class names or values.
+        given: the columns before the contract's policies clipped or dropped anything; None where that is not known.
         labels: shape (rows,), or None.
         performance: the task's metrics against the labels, or None.
         since: time of the first row, where it has one.
@@ -38,6 +39,7 @@ class Window:
     source: WindowSource
     columns: Columns
     predictions: NDArray[Any]
+    given: Columns | None = None
     labels: NDArray[Any] | None = None
     performance: dict[str, float] | None = None
     since: datetime | None = None
@@ -149,18 +151,19 @@ def _column(
     values = window.predictions if name == PREDICTION else window.columns[name]
     if reference is None:
         reference = profile.numbers.get(name) or profile.categories[name]
+    given = values if name == PREDICTION else (window.given or window.columns)[name]
     new: list[str] = []
     if isinstance(reference, NumberProfile):
         missing = float(np.isnan(values).mean())
     else:
         missing = float(np.mean([value is None for value in values]))
-        new = sorted({value for value in values if value is not None} - set(reference.counts))
+        new = sorted({value for value in given if value is not None} - set(reference.counts))
     column = problem.columns.get(name)
     outside = 0.0
     if isinstance(column, NumberColumn):
         low = -np.inf if column.minimum is None else column.minimum
         high = np.inf if column.maximum is None else column.maximum
-        outside = float(np.mean((values < low) | (values > high)))
+        outside = float(np.mean((given < low) | (given > high)))
     return ColumnSummary(
         column=name,
         test=drift.test,

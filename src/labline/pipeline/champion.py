@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from labline.atomic import replacing
 from labline.config import Config
 from labline.contract import CONTRACT_FILE, Problem, read_problem
 from labline.errors import BundleError
@@ -42,9 +43,8 @@ def served_from(config: Config, registry: Registry, version: Version, *, remembe
         pointer = cache / registry.problem / POINTER
         text = json.dumps({"version": found.version, "folder": found.folder.name})
         if not pointer.is_file() or pointer.read_text(encoding="utf-8") != text:
-            part = pointer.with_suffix(".part")
-            part.write_text(text, encoding="utf-8")
-            part.replace(pointer)
+            with replacing(pointer) as unfinished:
+                unfinished.write_text(text, encoding="utf-8")
     return found
 
 

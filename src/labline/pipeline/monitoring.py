@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from labline.config import Config
-from labline.contract import columns_from_records
+from labline.contract import as_given, settle
 from labline.database import open_database
 from labline.errors import DataError
 from labline.model.bundle import PROFILE_FILE, Bundle
@@ -42,7 +42,7 @@ def monitor(config: Config, served: Served, *, rows: int | None = None, source: 
     wanted = rows or config.monitoring.window
     bundle = _bundle(served.folder)
     profile = Profile.model_validate_json((served.folder / PROFILE_FILE).read_bytes())
-    window = read_window(config, bundle, wanted, source)
+    window = read_window(config, served, wanted, source)
     return summarise(bundle, served.version, profile, window, wanted, config.monitoring)
 
 
@@ -60,7 +60,7 @@ def report(
     if summary.status == "insufficient_data":
         return summary
     bundle = _bundle(served.folder)
-    window = read_window(config, bundle, rows or config.monitoring.window, source)
+    window = read_window(config, served, rows or config.monitoring.window, source)
     holdout = holdout_frame(config, bundle)
     return write_report(
         kind,
@@ -73,16 +73,19 @@ def report(
     )
 
 
-def read_window(config: Config, bundle: Bundle, rows: int, source: WindowSource) -> Window:
-    """The window's rows."""
+def read_window(config: Config, served: Served, rows: int, source: WindowSource) -> Window:
+    """The window's rows; of the log those that this version answered, for another's predictions are not its own."""
+    bundle = _bundle(served.folder)
     if source == "current":
         return _current_window(config, bundle)
     log = PredictionLog(open_database(config.storage.database_url.get_secret_value()))
-    found = log.last(bundle.problem.name, rows)
+    found = log.last(bundle.problem.name, rows, served.version)
+    given = {name: [row.input.get(name) for row in found] for name in bundle.problem.columns}
     predictions = np.array([row.prediction for row in found], dtype=object if bundle.problem.classes else float)
     return Window(
         source="log",
-        columns=columns_from_records(bundle.problem, [row.input for row in found]),
+        columns=settle(bundle.problem, given),
+        given=as_given(bundle.problem, given),
         predictions=predictions,
         since=found[0].at if found else None,
         until=found[-1].at if found else None,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from labline.config import Config
 from labline.contract import Problem
+from labline.errors import DataError
 from labline.model.bundle import Bundle
 from labline.pipeline.champion import load_champion
 from labline.progress import Progress, silent
@@ -29,6 +30,8 @@ def predict(config: Config, problem: Problem, source: str, target: Path, progres
     """
     from labline.data import check_frame, read_frame, write_frame
 
+    if target.exists() and Path(source).exists() and target.samefile(source):
+        raise DataError("source and target are one file", where=str(target), mend="name another file to write to")
     progress("read", 0.0)
     frame = read_frame(source, problem, config.storage.object_store)
     progress("check", 0.1)

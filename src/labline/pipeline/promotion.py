@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import getpass
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import numpy as np
 from loguru import logger
 
 from labline.config import Config
@@ -21,10 +23,12 @@ from labline.model.registry import CHAMPION, Registry, Version
 from labline.model.tasks import Scores
 from labline.pipeline.champion import contract_of, served_from
 from labline.pipeline.data import columns_of
-from labline.pipeline.training import holdout_frame
+from labline.pipeline.training import divided_frames, holdout_frame
 
 if TYPE_CHECKING:
     import pandas as pd
+
+ROWS_MIN = 30  # on fewer rows a comparison says nothing
 
 
 @dataclass(frozen=True)
@@ -74,9 +78,9 @@ def promote(
     other = champion if winner is candidate else candidate
     if winner is candidate:
         _crown(config, registry, candidate)
-    registry.annotate(candidate, {"labline.decision": "promoted" if decision.promote else "refused"})
-    registry.annotate(candidate, {"labline.reason": decision.reason})
     _write(ledger, winner, other, "promoted" if winner is candidate else "kept", decision.reason)
+    verdict = "promoted" if decision.promote else "refused"
+    registry.annotate(candidate, {"labline.decision": verdict, "labline.reason": decision.reason})
     logger.info("{}: version {} is the champion; {}", problem.name, winner.number, decision.reason)
     return Promotion(registry.version(winner.number), champion, winner is candidate, decision.reason)
 
@@ -90,7 +94,7 @@ def rollback(config: Config, problem: Problem, reason: str = "asked for") -> Pro
     registry = Registry(config.storage, problem.name)
     ledger = Ledger(open_database(config.storage.database_url.get_secret_value()))
     current = registry.champion()
-    number = ledger.previous_champion(problem.name)
+    number = ledger.previous_champion(problem.name, current.number)
     if number is None:
         raise RegistryError(
             f"{problem.name!r} has had no champion before version {current.number}",
@@ -133,6 +137,10 @@ def _compare(
         return Decision(False, "challenger and champion are the same bundle")
     frame = holdout_frame(config, ours)
     unlike = _unlike(ours.problem, theirs.problem, frame)
+    if not unlike:
+        frame = _unseen(config, frame, theirs)
+        if len(frame) < ROWS_MIN:
+            unlike = f"the champion was trained on all but {len(frame)} of the rows the challenger has not seen"
     if unlike:
         return Decision(False, f"challenger and champion cannot be compared on the same rows: {unlike}")
     target = ours.task.encode(frame[ours.problem.target])
@@ -151,6 +159,15 @@ def _unlike(ours: Problem, theirs: Problem, frame: pd.DataFrame) -> str:
     return f"the rows lack {', '.join(absent)}, which the champion reads" if absent else ""
 
 
+def _unseen(config: Config, frame: pd.DataFrame, champion: Bundle) -> pd.DataFrame:
+    """The rows that the champion was not trained on either: with another seed, share or data it may have been."""
+    from labline.data.holdout import hashes_of
+
+    trained, _ = divided_frames(config, champion)
+    shared = [name for name in champion.problem.columns if name in frame]
+    return frame[~np.isin(hashes_of(frame[shared]), hashes_of(trained[shared]))]
+
+
 def _scores(bundle: Bundle, frame: pd.DataFrame, order: tuple[str, ...] = ()) -> Scores:
     """The bundle's scores for the rows, read by its own contract, its classes in the given order."""
     scores = bundle.scores(columns_of(bundle.problem, frame))
@@ -164,6 +181,14 @@ def _crown(config: Config, registry: Registry, version: Version) -> None:
     served_from(config, registry, version, remember=True)
 
 
+def _who() -> str:
+    """The user's name; in a container the number may have none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
+
+
 def _write(ledger: Ledger, winner: Version, other: Version | None, action: Action, reason: str) -> None:
     ledger.add(
         Entry(
@@ -172,7 +197,7 @@ def _write(ledger: Ledger, winner: Version, other: Version | None, action: Actio
             version=winner.number,
             other=other.number if other else None,
             reason=reason,
-            who=getpass.getuser(),
+            who=_who(),
             at=datetime.now(UTC),
         )
     )

@@ -172,7 +172,12 @@ def _manifest(config: Config, problem: Problem, snapshot: Snapshot, fitted: Fitt
 
 
 def holdout_frame(config: Config, bundle: Bundle) -> pd.DataFrame:
-    """The held-out rows of the snapshot a bundle was trained on, whatever the workspace's contract says by now.
+    """The held-out rows of the snapshot a bundle was trained on; raises as `divided_frames` does."""
+    return divided_frames(config, bundle)[1]
+
+
+def divided_frames(config: Config, bundle: Bundle) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Training and held-out rows of a bundle's snapshot, whatever the workspace's contract says by now.
 
     Raises:
         DataError: the snapshot is not in this workspace.
@@ -183,4 +188,4 @@ def holdout_frame(config: Config, bundle: Bundle) -> pd.DataFrame:
     frame = Snapshots(config.settings.data, problem).read("train", data.sha256)
     strata = bundle.task.strata(bundle.task.encode(frame[problem.target]))
     rows = split(frame, problem, strata, share=data.holdout_share, seed=data.seed)
-    return frame.iloc[rows.holdout]
+    return frame.iloc[rows.train], frame.iloc[rows.holdout]

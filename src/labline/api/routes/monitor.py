@@ -39,7 +39,7 @@ async def monitor(
     source: Source = "log",
 ) -> Response:
     """The last predictions against what the champion was trained on; a page for browsers, JSON otherwise."""
-    summary = await services.registry_worker.run(
+    summary = await services.summary_worker.run(
         pipeline.monitor, services.config, loaded.served, rows=window, source=source
     )
     if prefers_html:

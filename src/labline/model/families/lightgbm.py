@@ -17,6 +17,7 @@ from labline.model.tasks import Target, Task
 ROUNDS_MAX = 2000
 PATIENCE = 50
 ROWS_PER_THREAD = 2000  # fewer, and waking a second thread costs more than it saves
+FIT_ROWS_PER_THREAD = 10_000  # likewise; every round wakes it several times
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class LightGBM:
             matrix: shape (rows, features).
             target: shape (rows,).
             categorical: positions of category codes in the matrix.
-            seed: fixes sampling; with it the fit is the same on every run.
+            seed: fixes sampling; with it the fit is the same on every run that no deadline cuts short.
             validation: rows to stop early on; without them all `rounds` are fitted.
             rounds: most boosting rounds.
             deadline: on the monotonic clock, in seconds; after it no round is added.
@@ -94,6 +95,7 @@ class LightGBM:
             "seed": seed,
             "deterministic": True,
             "force_row_wise": True,
+            "num_threads": 1 if len(matrix) < FIT_ROWS_PER_THREAD else 0,  # deterministic: the result is the same
             "verbosity": -1,
         }
         data = lightgbm.Dataset(matrix, target, categorical_feature=list(categorical))
