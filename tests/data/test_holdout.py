@@ -100,7 +100,7 @@ def test_new_ids_and_another_index_move_no_row() -> None:
 def test_a_column_less_in_the_contract_moves_no_row() -> None:
     frame = people()
     content = PROBLEM.model_dump(mode="json")
-    del content["columns"][next(iter(content["columns"]))]
+    content["columns"].popitem()
     fewer = Problem.model_validate(content)
     strata = frame[PROBLEM.target].map({name: index for index, name in enumerate(PROBLEM.classes)}).to_numpy()
 

@@ -76,7 +76,8 @@ class Champion:
         while True:
             try:
                 await self.refresh()
-            except Exception as error:  # noqa: BLE001 - whatever it is, the server must not stop following
+            # whatever it is, the server must not stop following
+            except Exception as error:  # noqa: BLE001  pylint: disable=broad-exception-caught
                 logger.opt(exception=error).error("the champion could not be looked up")
                 self._say(f"it could not be looked up: {type(error).__name__}")
             await asyncio.sleep(self._config.serving.champion_poll_seconds)
