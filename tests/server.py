@@ -26,10 +26,10 @@ def environment(root: Path) -> dict[str, str]:
 
 
 @contextmanager
-def serving(root: Path) -> Iterator[Server]:
-    """Serve the workspace's champion on a free port until the block ends."""
+def serving(root: Path, *command: str) -> Iterator[Server]:
+    """Run `labline serve obesity`, or the command given, on a free port until the block ends."""
     with subprocess.Popen(
-        [sys.executable, "-m", "labline", "serve", "obesity", "--port", "0"],
+        [sys.executable, "-m", "labline", *(command or ("serve", "obesity")), "--port", "0"],
         env=environment(root),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

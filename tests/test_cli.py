@@ -144,7 +144,7 @@ def test_doctor_finds_a_healthy_workspace_healthy_and_a_busy_port(at: Path, monk
         (("train", "obesty"), ["there is no problem 'obesty'", "did you mean 'obesity'?"]),
         (("train", "obesity", "--budget", "soon"), ["'soon' is no time", "90s, 5m or 1h"]),
         (("predict", "nothing.csv", "out.csv"), ["nothing.csv: there is no such file"]),
-        (("data", "obesity", "--train", "rows.txt"), ["neither .csv nor .parquet"]),
+        (("data", "obesity", "--train", "rows.docx"), ["rows.docx: its name ends in none of"]),
         (("promote", "obesity", "--version", "9"), ["obesity has no version 9", "labline registry obesity"]),
         (("rollback", "obesity"), ["has had no champion before version 1"]),
         (("serve", "obesity", "--port", "99999"), ["--port: 99999 is no port."]),

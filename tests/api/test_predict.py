@@ -20,10 +20,11 @@ def log_of(api: Api) -> PredictionLog:
 
 def test_an_answer_has_class_probabilities_id_and_version(api: Api) -> None:
     answer = api.client.post("/predict", json=api.record).json()
-    assert set(answer) == {"prediction_id", "prediction", "probabilities", "model"}
+    assert set(answer) == {"prediction_id", "prediction", "probabilities", "interval", "model"}
     assert list(answer["probabilities"]) == list(api.problem.classes)
     assert sum(answer["probabilities"].values()) == pytest.approx(1)
     assert answer["prediction"] == max(answer["probabilities"], key=answer["probabilities"].get)
+    assert answer["interval"] is None
     assert answer["model"] == {"name": "obesity", "version": 1}
 
 

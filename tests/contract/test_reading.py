@@ -123,12 +123,12 @@ WRONG = {
         (12, "columns.children.minimum", "no whole number from 0.2 to 0.7", "widen"),
     ),
     "unknown type": (
-        changed("{type: integer, minimum: 0, maximum: 20}", "{type: text}"),
-        (12, "columns.children", "there is no type 'text'", "'number', 'integer', 'category', 'boolean'"),
+        changed("{type: integer, minimum: 0, maximum: 20}", "{type: colour}"),
+        (12, "columns.children", "there is no type 'colour'", "'number', 'integer', 'category', 'boolean'"),
     ),
     "no type": (
         changed("{type: integer, minimum: 0, maximum: 20}", "{minimum: 0}"),
-        (12, "columns.children", "type is missing", "say number, integer, category or boolean"),
+        (12, "columns.children", "type is missing", "say number, integer, category, boolean, datetime"),
     ),
     "unknown key": (
         changed("title: Loan default", "titel: Loan default\ntitle: Loan default"),
@@ -200,7 +200,7 @@ WRONG = {
     ),
     "unknown task": (
         changed("task: binary", "task: clustering"),
-        (3, "task", "'clustering': input should be 'binary', 'multiclass' or 'regression'", "correct"),
+        (3, "task", "'clustering': input should be 'binary', 'multiclass', 'multilabel' or 'regression'", "correct"),
     ),
     "bad name": (
         changed("name: loans", "name: My Loans"),
@@ -244,11 +244,11 @@ WRONG = {
     ),
     "two places": (
         changed("{csv: loans.csv}", "{csv: a.csv, parquet: b.parquet}"),
-        (9, "sources.train", "2 places named", "exactly one of kaggle, csv, parquet"),
+        (9, "sources.train", "2 places named", "exactly one of kaggle, file, csv, parquet, sql"),
     ),
     "no place": (
         changed("{csv: loans.csv}", "{}"),
-        (9, "sources.train", "0 places named", "exactly one of kaggle, csv, parquet"),
+        (9, "sources.train", "0 places named", "exactly one of kaggle, file, csv, parquet, sql"),
     ),
     "no columns": (
         CONTRACT[: CONTRACT.index("  income")],
@@ -288,13 +288,13 @@ def test_a_wrong_contract_is_refused_with_file_line_what_and_mend(wrong: str, re
 
 
 def test_all_that_is_wrong_is_told_at_once_from_top_to_bottom(read: Read, file: Path) -> None:
-    text = changed("example: south", "example: west").replace("title: Loan default\n", "").replace("integer", "text")
+    text = changed("example: south", "example: west").replace("title: Loan default\n", "").replace("integer", "colour")
     with pytest.raises(ContractError) as caught:
         read(text)
 
     said = str(caught.value).splitlines()
     assert [line.partition(": ")[0] for line in said] == [f"{file}:{number}" for number in (1, 11, 12)]
-    assert all(word in line for word, line in zip(("title", "'text'", "'west'"), said, strict=True))
+    assert all(word in line for word, line in zip(("title", "'colour'", "'west'"), said, strict=True))
     assert all("Mend: " in line for line in said)
 
 

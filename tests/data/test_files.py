@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import io
 import math
 import struct
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -39,6 +41,14 @@ PROBLEM = Problem.model_validate(
 HEADER = "id,Weight,Children,Diet,Smokes,ill\n"
 ROWS = HEADER + "1,60.5,2,vegan,yes,0\n2,70,0,NA,no,1\n"
 PACKED = gzip.compress(ROWS.encode() * 100, mtime=0)
+
+
+def zipped() -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("people.csv", ROWS)
+    return file.getvalue()
+
 
 Read = Callable[[str], pd.DataFrame]
 
@@ -151,14 +161,26 @@ def test_a_comma_at_the_end_of_each_row_does_not_shift_the_columns(read: Read) -
 
 
 def test_rows_with_more_fields_than_the_header_are_refused(read: Read) -> None:
-    assert "more fields than the header" in refusal(lambda: read(HEADER + "1,60.5,2,vegan,yes,0,5\n")).what
-    assert "line 3" in refusal(lambda: read(HEADER + "1,60.5,2,vegan,yes,0\n1,60.5,2,vegan,yes,0,5\n")).what
+    row = "1,60.5,2,vegan,yes,0"
+    assert refusal(lambda: read(f"{HEADER}{row},5\n")).what == "row 1 has 7 fields, the header has 6"
+    assert refusal(lambda: read(f"{HEADER}{row}\n{row},5\n")).what == "row 2 has 7 fields, the header has 6"
 
 
-def test_a_name_that_two_columns_have_is_refused_if_it_is_the_contracts(read: Read) -> None:
+def test_a_row_cut_short_is_refused_and_not_filled_up(read: Read) -> None:
+    error = refusal(lambda: read(ROWS + "3,70,0\n"))
+
+    assert error.what == "row 3 has 3 fields, the header has 6"
+
+
+def test_a_ragged_row_far_down_is_named_by_its_number(read: Read) -> None:
+    rows = "1,60.5,2,vegan,yes,0\n"
+
+    assert "row 1702 has 5 fields" in refusal(lambda: read(HEADER + rows * 1701 + "1,60.5,2,vegan,yes\n")).what
+
+
+def test_names_that_two_columns_have_are_refused_and_all_named(read: Read) -> None:
     assert "two columns have the name 'Weight'" in refusal(lambda: read("Weight,Weight,ill\n1,2,0\n")).what
-    assert "two columns have the name 'ill'" in refusal(lambda: read("Weight,ill,ill\n1,2,0\n")).what
-    assert read("Weight,note,note\n1,2,0\n")["Weight"].tolist() == [1.0]
+    assert "'ill' and 'note'" in refusal(lambda: read("note,ill,ill,note\n1,2,0,3\n")).what
 
 
 @pytest.mark.parametrize("ending", [".csv.gz", ".CSV"])
@@ -179,19 +201,29 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 UNREADABLE = {
-    "empty": ("a.csv", b"", "cannot be read: No columns to parse"),
+    "empty": ("a.csv", b"", "it is empty"),
+    "blank": ("a.csv", b"\n \n", "it is empty"),
     "header only": ("a.csv", HEADER.encode(), "it has no rows"),
-    "Latin-1": ("a.csv", ROWS.replace("vegan", "végan").encode("latin-1"), "not UTF-8"),
-    "UTF-16": ("a.csv", ROWS.encode("utf-16"), "not UTF-8"),
-    "a quote never closed": ("a.csv", b'Weight,Diet\n1,"vegan\n', "cannot be read: Error tokenizing data"),
+    "Latin-1": ("a.csv", ROWS.replace("vegan", "végan").encode("latin-1"), "it is not written in UTF-8"),
+    "UTF-16 without its mark": ("a.csv", ROWS.encode("utf-16-le") + b"\xff", "it is not written in UTF-8"),
+    "a quote never closed": ("a.csv", b'Weight,Diet\n1,"vegan\n', "a quote is opened and never closed"),
+    "a quote never closed at the end": ("a.csv", b'Weight,Diet\n1,"vegan', "a quote is opened and never closed"),
+    "no 7z": ("a.csv.7z", ROWS.encode(), "not a readable 7z archive"),
+    "no workbook": ("a.xlsx", ROWS.encode(), "cannot be read: not an Excel workbook"),
+    "a zip that is no workbook": ("a.xlsx", zipped(), "cannot be read: not an Excel workbook"),
+    "no JSON": ("a.jsonl", b'{"Weight": 1}\n{"Weight": }\n', "line 2 is no JSON"),
+    "JSON, but no object": ("a.jsonl", b"[1, 2]\n", "line 1 is no JSON object"),
+    "JSON lines in Latin-1": ("a.jsonl", '{"a": "é"}'.encode("latin-1"), "it is not written in UTF-8"),
+    "no JSON lines": ("a.jsonl", b"", "it has no rows"),
     "no gzip": ("a.csv.gz", ROWS.encode(), "cannot be read: Not a gzipped file"),
     "gzip cut off": ("a.csv.gz", PACKED[:-20], "cannot be read: Compressed file ended"),
     "gzip damaged": ("a.csv.gz", PACKED[:10] + b"\xff" * 40, "cannot be read: Error -3 while decompressing"),
     "no zip": ("a.csv.zip", ROWS.encode(), "cannot be read: File is not a zip file"),
     "empty Parquet": ("a.parquet", b"", "cannot be read: "),
     "no Parquet": ("a.parquet", ROWS.encode(), "cannot be read: "),
-    "another ending": ("a.xlsx", ROWS.encode(), "neither .csv nor .parquet"),
-    "no ending": ("a", ROWS.encode(), "neither .csv nor .parquet"),
+    "another ending": ("a.docx", ROWS.encode(), "its name ends in none of .csv, .tsv"),
+    "no ending": ("a", ROWS.encode(), "its name ends in none of .csv, .tsv"),
+    "no ending but a packing's": ("a.gz", PACKED, "its name ends in none of .csv, .tsv"),
 }
 
 
@@ -242,7 +274,7 @@ def test_parquet_of_any_types_is_read_as_csv_is(tmp_path: Path) -> None:
     assert read["Diet"][0] == "vegan"
 
 
-@pytest.mark.parametrize("ending", [".csv", ".parquet", ".pq"])
+@pytest.mark.parametrize("ending", [".csv", ".tsv", ".jsonl", ".parquet", ".pq"])
 def test_what_is_written_is_read_again(ending: str, tmp_path: Path, read: Read) -> None:
     frame = read(ROWS)
     write_frame(frame, tmp_path / f"again{ending}")
@@ -274,7 +306,7 @@ def test_an_address_of_no_known_kind_is_refused() -> None:
 def test_other_endings_are_not_written(name: str, tmp_path: Path) -> None:
     error = refusal(lambda: write_frame(pd.DataFrame({"a": [1]}), tmp_path / name))
 
-    assert error.what == "neither .csv nor .parquet"
+    assert error.what == "its name ends in none of .csv, .tsv, .jsonl, .parquet, .pq"
     assert list(tmp_path.iterdir()) == []
 
 

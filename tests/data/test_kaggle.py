@@ -17,6 +17,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+import py7zr
 import pytest
 from kagglesdk import get_access_token_from_env, kaggle_env
 from loguru import logger
@@ -139,6 +140,21 @@ def test_a_file_served_as_a_zip_is_unpacked_whatever_its_name(
 
     assert kaggle.fetch(source, folder, ONCE).read_bytes() == CONTENT
     assert sorted(file.name for file in folder.iterdir()) == ["train.csv", "train.csv.sha256"]
+
+
+@pytest.mark.parametrize("listed_as", ["train.csv.zip", "train.csv.7z"])
+def test_a_file_that_a_competition_lists_packed_only_is_found_under_that_name(
+    listed_as: str, server: KaggleServer, key: None, folder: Path
+) -> None:
+    packed = io.BytesIO(zipped("train.csv"))
+    if listed_as.endswith(".7z"):
+        with py7zr.SevenZipFile(packed, "w") as archive:
+            archive.writestr(CONTENT, "train.csv")
+    server.serve("mercari", listed_as, packed.getvalue())
+
+    path = kaggle.fetch(KaggleFile(competition="mercari", file="train.csv"), folder, ONCE)
+    assert path == folder / "train.csv"
+    assert path.read_bytes() == CONTENT
 
 
 def test_a_file_that_is_itself_a_zip_stays_one(server: KaggleServer, key: None, folder: Path) -> None:
@@ -432,7 +448,7 @@ def test_a_file_that_kaggle_does_not_have_is_answered_with_its_page(
 
     assert "'tarin.csv'" in error.what
     assert "https://www.kaggle.com/competitions/playground-series-s4e2/data" in str(error)
-    assert len(server.asked) == 1
+    assert len(server.asked) == 3  # that name, and the two it may be packed under
 
 
 # Network and patience

@@ -198,7 +198,7 @@ def test_a_file_that_does_not_run_is_refused(source: str, read: Read, file: Path
 
 @pytest.mark.parametrize(
     "body",
-    ["Weigth", "Weight + 'a'", "Weight.no_such", "{}['a']", "int(Weight)", "1 / 0", "Gender", "['a', 'b', 'c']"],
+    ["Weigth", "Weight + 'a'", "Weight.no_such", "{}['a']", "int(Weight)", "1 / 0", "-Gender", "[{}, {}, {}]"],
 )
 def test_a_function_that_fails_is_named_with_its_line(body: str, read: Read, file: Path) -> None:
     features = read(f"def fine(Height):\n    return Height\n\ndef risk(Weight, Gender):\n    return {body}\n")
@@ -239,3 +239,43 @@ def test_one_row_gives_bit_for_bit_what_it_gives_in_a_frame() -> None:
         alone = features(columns_from_records(problem, [record]))
         for name in features.names:
             assert alone[name].tobytes() == frame[name][row : row + 1].tobytes(), name
+
+
+# Names
+
+
+def test_a_feature_may_give_names_and_none_where_there_is_none(read: Read) -> None:
+    made = read(
+        "import numpy as np\n"
+        "def initial(Gender):\n    return np.array([g and g[0] for g in Gender], dtype=object)\n"
+        "def size(Weight):\n    return np.where(Weight > 70, 'large', 'small')\n"
+        "def both(initial, size):\n    return np.array([f'{i} {s}' for i, s in zip(initial, size)], dtype=object)\n"
+    )(COLUMNS)
+
+    assert made["initial"].tolist() == ["F", "M", None]
+    assert made["size"].tolist() == ["small", "large", "small"]
+    assert made["both"].tolist() == ["F small", "M large", "None small"]
+    assert {made[name].dtype for name in ("initial", "size", "both")} == {np.dtype(object)}
+
+
+def test_objects_that_are_numbers_are_numbers(read: Read) -> None:
+    made = read("import numpy as np\ndef a(Weight):\n    return np.array([1, 2.5, None], dtype=object)\n")(COLUMNS)
+
+    np.testing.assert_array_equal(made["a"], [1, 2.5, np.nan])
+    assert made["a"].dtype == np.float64
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("np.array(['a', 1, None], dtype=object)", "could not convert string to float: 'a'"),
+        ("np.array(['2024-01-01'] * 3, dtype='datetime64[D]')", "divide by timedelta64(1, 'D')"),
+        ("np.array([{}, 1, 2], dtype=object)", "dict"),
+    ],
+)
+def test_what_is_neither_numbers_nor_names_is_refused(body: str, said: str, read: Read, file: Path) -> None:
+    error = refusal(lambda: read(f"import numpy as np\ndef a(Weight):\n    return {body}\n")(COLUMNS))
+
+    assert error.what.startswith("a fails: ")
+    assert said in error.what
+    assert error.where == f"{file}:2"

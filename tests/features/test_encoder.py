@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from labline.contract import Columns, Problem
 from labline.features import Encoder, EncoderState, Encoding
@@ -224,3 +225,159 @@ def test_no_warning_is_given_for_ordinary_rows() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         fitted(bands=True, log=True, scale=True).transform(TRAIN)
+
+
+# Every type of column at once
+
+WIDE = Problem.model_validate(
+    PROBLEM.model_dump(exclude_unset=True)
+    | {
+        "columns": {
+            "Price": {"type": "number", "minimum": 0, "log": True, "bands": [10]},
+            "Sold": {"type": "datetime", "missing": "allow"},
+            "Brand": {"type": "category", "missing": "allow"},
+            "Colour": {"type": "category", "values": ["red", "blue"]},
+            "Tags": {"type": "labels", "missing": "allow"},
+            "Name": {"type": "text"},
+            "Story": {"type": "text", "missing": "allow"},
+            "Blog": {"type": "text", "hashed": True},
+        }
+    }
+)
+WORDS = [f"word{index}" for index in range(200)]
+ENCODINGS = {
+    "codes": {"words": 50},
+    "onehot, scaled, all of it": {
+        "categories": "onehot",
+        "bands": True,
+        "log": True,
+        "scale": True,
+        "words": 1000,
+        "characters": 1000,
+    },
+    "no texts": {},
+}
+
+
+def listed(values: list[Any]) -> np.ndarray:
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
+
+
+def wide(rows: int = 120, seed: int = 0) -> Columns:
+    """Rows of every type of column, and names that a derived feature gives."""
+    random = np.random.default_rng(seed)
+
+    def said(words: int) -> np.ndarray:
+        return listed([" ".join(random.choice(WORDS, random.integers(0, words))) for _ in range(rows)])
+
+    def holed(values: np.ndarray) -> np.ndarray:
+        return listed([None if random.random() < 0.2 else value for value in values])
+
+    days = random.integers(0, 5000, rows).astype("timedelta64[D]")
+    return {
+        "Price": random.lognormal(size=rows),
+        "Sold": np.where(random.random(rows) < 0.2, np.datetime64("NaT"), np.datetime64("2010-01-01", "us") + days),
+        "Brand": holed(random.choice(["acme", "bolt", "core"], rows)),
+        "Colour": random.choice(np.array(["red", "blue"], dtype=object), rows),
+        "Tags": holed(listed([tuple(sorted({*random.choice(WORDS[:9], 3)})) for _ in range(rows)])),
+        "Name": said(6),
+        "Story": holed(said(60)),
+        "Blog": said(20),
+        "maker": holed(random.choice(["acme inc", "bolt gmbh"], rows)),
+        "share": random.random(rows),
+    }
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_of_every_type_the_state_goes_through_json_and_gives_the_same_matrix_to_the_last_bit(encoding: str) -> None:
+    encoder = Encoder.fit(WIDE, ("maker", "share"), Encoding(**ENCODINGS[encoding]), wide())  # type: ignore[arg-type]
+    again = Encoder(EncoderState.model_validate_json(encoder.state.model_dump_json()))
+    fresh = wide(seed=1)
+
+    assert again.state == encoder.state
+    assert again.feature_names == encoder.feature_names
+    first, second = (sparse.csr_matrix(one.transform(fresh)) for one in (encoder, again))
+    assert first.shape == (120, len(encoder.feature_names))
+    for part in ("data", "indices", "indptr"):
+        assert getattr(first, part).tobytes() == getattr(second, part).tobytes()
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_of_every_type_a_row_is_encoded_alike_alone_and_among_others(encoding: str) -> None:
+    encoder = Encoder.fit(WIDE, ("maker", "share"), Encoding(**ENCODINGS[encoding]), wide())  # type: ignore[arg-type]
+    fresh = wide(rows=40, seed=1)
+    together = sparse.csr_matrix(encoder.transform(fresh))
+
+    for row in range(40):
+        alone = encoder.transform({name: values[row : row + 1] for name, values in fresh.items()})
+        assert sparse.csr_matrix(alone).toarray().tobytes() == together[row].toarray().tobytes()
+
+
+def test_texts_make_the_matrix_sparse_rows_that_take_a_small_part_of_the_memory() -> None:
+    columns = wide(rows=2000)
+    matrix = Encoder.fit(WIDE, (), Encoding(words=1000), columns).transform(columns)
+
+    assert isinstance(matrix, sparse.csr_matrix)
+    assert matrix.shape[1] > 2**18
+    taken = matrix.data.nbytes + matrix.indices.nbytes + matrix.indptr.nbytes
+    assert taken < 0.001 * matrix.shape[0] * matrix.shape[1] * 8
+    assert isinstance(Encoder.fit(WIDE, (), Encoding(), columns).transform(columns), np.ndarray)
+
+
+def test_what_is_dense_stands_before_what_is_sparse_and_codes_are_found_among_it() -> None:
+    encoder = Encoder.fit(WIDE, ("maker",), Encoding(words=50), wide())
+
+    assert [block.is_sparse for block in encoder.state.blocks] == sorted(b.is_sparse for b in encoder.state.blocks)
+    named = [encoder.feature_names[at] for at in encoder.categorical_features]
+    assert sorted(named) == ["Brand", "Colour", "maker"]
+    codes = encoder.transform(wide())[:, list(encoder.categorical_features)].toarray()
+    assert set(np.unique(codes[~np.isnan(codes)])) <= {0, 1, 2, 3}
+
+
+def text_blocks(columns: Columns, **encoding: Any) -> list[Any]:
+    blocks = Encoder.fit(WIDE, (), Encoding(**encoding), columns).state.blocks
+    return [block for block in blocks if block.kind == "text"]
+
+
+def test_parts_of_words_are_counted_in_short_texts_only() -> None:
+    short = wide() | {"Blog": listed(["x"] * 120), "Story": listed(["longer " * 30] * 119 + [None])}
+    units = [(block.column, block.unit) for block in text_blocks(short, words=10, characters=10)]
+
+    assert units == [
+        *(("Name", "words"), ("Name", "characters")),
+        ("Story", "words"),
+        *(("Blog", "words"), ("Blog", "characters")),
+    ]
+
+
+def test_hashed_texts_learn_nothing_of_the_training_rows() -> None:
+    first, second = (next(b for b in text_blocks(wide(seed=seed), words=9) if b.column == "Blog") for seed in (0, 1))
+    assert first == second
+    assert first.hashed
+
+
+def test_of_an_open_column_the_names_of_three_rows_or_more_are_learned_the_commonest_first() -> None:
+    columns = wide(rows=12) | {"Brand": listed(["b"] * 3 + ["a"] * 5 + ["rare"] * 2 + [None] * 2)}
+    encoder = Encoder.fit(WIDE, (), Encoding(), columns)
+    codes = encoder.transform(columns)[:, encoder.feature_names.index("Brand")]
+
+    np.testing.assert_array_equal(codes, [1] * 3 + [0] * 5 + [2] * 2 + [np.nan] * 2)
+
+
+def test_names_that_a_derived_feature_gives_are_an_open_category() -> None:
+    encoder = Encoder.fit(WIDE, ("maker",), Encoding(categories="onehot"), wide())
+    assert {"maker=acme inc", "maker=bolt gmbh", "maker is another"} <= {*encoder.feature_names}
+
+    row = {name: values[:1] for name, values in wide().items()}
+    other = encoder.transform(row | {"maker": listed(["nobody"])})[0]
+    assert other[encoder.feature_names.index("maker is another")] == 1
+
+
+def test_a_derived_name_that_is_missing_in_a_single_row_is_missing_and_no_error() -> None:
+    encoder = Encoder.fit(WIDE, ("maker", "share"), Encoding(), wide())
+    row = {name: values[:1] for name, values in wide().items()} | {"maker": listed([None]), "share": listed([None])}
+    found = dict(zip(encoder.feature_names, encoder.transform(row)[0], strict=True))
+
+    assert np.isnan([found["maker"], found["share"]]).all()

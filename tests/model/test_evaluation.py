@@ -7,8 +7,8 @@ import warnings
 import numpy as np
 import pytest
 
-from labline.model.evaluation import difference, evaluate
-from labline.model.tasks import Scores, Target, task_of
+from labline.model.evaluation import Interval, Judged, difference, evaluate
+from labline.model.tasks import Scores, Target, Task, task_of
 from tests.model.test_tasks import BINARY, MULTICLASS, REGRESSION, problem
 
 SEED = 7
@@ -25,6 +25,11 @@ def judged(rows: int, right: float, seed: int = 0) -> tuple[Target, Scores]:
     target = random.integers(0, 3, rows)
     wrong = np.arange(rows) >= right * rows
     return target, votes(((target + random.permutation(wrong)) % 3).tolist())
+
+
+def gap_of(task: Task, metric: str, target: Target, ours: Scores, theirs: Scores) -> Interval:
+    """The difference of two models of one task, in pairs."""
+    return difference(metric, Judged(task, target, ours), Judged(task, target, theirs), SEED)
 
 
 def test_the_interval_contains_the_figure_and_neither_end_is_it() -> None:
@@ -77,25 +82,25 @@ def test_resamples_that_hold_no_row_of_a_rare_class_do_not_spoil_the_interval() 
 
 def test_a_model_differs_from_itself_by_exactly_nothing() -> None:
     target, scores = judged(300, 0.8)
-    gap = difference(MULTICLASS, "accuracy", target, scores, scores, SEED)
+    gap = gap_of(MULTICLASS, "accuracy", target, scores, scores)
     assert (gap.value, gap.low, gap.high) == (0, 0, 0)
     values = np.random.default_rng(0).normal(size=300)
-    gap = difference(REGRESSION, "rmse", values, values + 0.1, values + 0.1, SEED)
+    gap = gap_of(REGRESSION, "rmse", values, values + 0.1, values + 0.1)
     assert (gap.value, gap.low, gap.high) == (0, 0, 0)
 
 
 def test_a_better_model_has_a_positive_difference_and_a_worse_one_its_mirror_image() -> None:
     target, worse = judged(400, 0.6)
     better = np.where((np.arange(400) < 60)[:, None], votes(target.tolist()), worse)  # mends some of its errors
-    gap = difference(MULTICLASS, "accuracy", target, better, worse, SEED)
-    back = difference(MULTICLASS, "accuracy", target, worse, better, SEED)
+    gap = gap_of(MULTICLASS, "accuracy", target, better, worse)
+    back = gap_of(MULTICLASS, "accuracy", target, worse, better)
     assert 0 < gap.low < gap.value < gap.high
     assert (back.value, back.low, back.high) == pytest.approx((-gap.value, -gap.high, -gap.low))
 
 
 def test_in_a_loss_the_better_model_has_a_negative_difference() -> None:
     target = np.arange(50.0)
-    gap = difference(REGRESSION, "rmse", target, target + 0.5, target + np.tile([1.0, 2.0], 25), SEED)
+    gap = gap_of(REGRESSION, "rmse", target, target + 0.5, target + np.tile([1.0, 2.0], 25))
     assert gap.high < 0
 
 
@@ -103,7 +108,7 @@ def test_the_difference_is_resampled_in_pairs_and_so_far_narrower_than_the_model
     target, scores = judged(400, 0.7)
     other = scores.copy()
     other[:4] = votes(target[:4].tolist())  # two models that disagree on four rows at most
-    gap = difference(MULTICLASS, "accuracy", target, other, scores, SEED)
+    gap = gap_of(MULTICLASS, "accuracy", target, other, scores)
     own = evaluate(MULTICLASS, "accuracy", target, scores, SEED).headline
     assert gap.high - gap.low < 0.4 * (own.high - own.low)
 

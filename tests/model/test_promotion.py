@@ -20,14 +20,16 @@ from labline.contract import Problem
 from labline.database import open_database
 from labline.errors import BundleError, ContractError, DataError, RegistryError
 from labline.model.bundle import Bundle, Contents, bundle_digest, finish_bundle, write_bundle
-from labline.model.families import LightGBMMember
+from labline.model.evaluation import Judged
 from labline.model.ledger import Action, Entry, Ledger
-from labline.model.promotion import Contest, decide
+from labline.model.promotion import decide
 from labline.model.registry import CHALLENGER, CHAMPION, Registry, Version
+from labline.model.tasks import task_of
 from labline.pipeline.data import columns_of
 from labline.pipeline.training import holdout_frame
-from tests.model.test_bundle import seal
+from tests.model.test_bundle import seal, shortened
 from tests.model.test_tasks import BINARY, REGRESSION
+from tests.model.test_tasks import problem as problem_of
 
 Register = Callable[[int], Version]
 
@@ -46,10 +48,10 @@ def register(config: Config, problem: Problem, registry: Registry, tmp_path: Pat
     def registered(rounds: int) -> Version:
         folder = tmp_path / "store" / str(len(registry.versions()) + 1)
         folder.parent.mkdir(exist_ok=True)
-        member = LightGBMMember(champion.member.booster, rounds)
+        member = shortened(champion.member, rounds)
         made = champion.manifest.model_copy(update={"made_at": datetime.now(UTC)})
         source = config.settings.problems / problem.name
-        bundle = write_bundle(folder, Contents(source, champion.encoder, member, made))
+        bundle = write_bundle(folder, Contents(source, champion.encoder, member, champion.task.rule, made))
         bundle = finish_bundle(bundle, (champion.folder / "profile.json").read_text(encoding="utf-8"), {})
         return registry.register(run_id, folder.as_uri(), {"labline.digest": bundle.digest})
 
@@ -332,16 +334,25 @@ def test_the_ledger_is_there_the_next_day(tmp_path: Path) -> None:
 def test_in_a_loss_the_smaller_one_wins() -> None:
     target = np.arange(40.0)
     near, far = target + 0.1, target + np.tile([1.0, 2.0], 20)
-    assert decide(REGRESSION, "rmse", Contest(target, near, far), 7).promote
-    assert not decide(REGRESSION, "rmse", Contest(target, far, near), 7).promote
+    nearer, farther = Judged(REGRESSION, target, near), Judged(REGRESSION, target, far)
+    assert decide("rmse", nearer, farther, 7).promote
+    assert not decide("rmse", farther, nearer, 7).promote
 
 
 def test_what_wins_depends_on_the_contracts_metric() -> None:
     target = np.array([0, 0, 0, 1] * 10)
-    bold = BINARY.scores(np.where(target == 1, 0.99, 0.51))  # ranks without a fault, and calls everyone "yes"
-    shy = BINARY.scores(np.tile([0.1, 0.2, 0.3, 0.15], 10))  # the other way round
-    assert not decide(BINARY, "accuracy", Contest(target, bold, shy), 7).promote
-    assert decide(BINARY, "roc_auc", Contest(target, bold, shy), 7).promote
+    # ranks without a fault, and calls everyone "yes"; and the other way round
+    bold = Judged(BINARY, target, BINARY.scores(np.where(target == 1, 0.99, 0.51)))
+    shy = Judged(BINARY, target, BINARY.scores(np.tile([0.1, 0.2, 0.3, 0.15], 10)))
+    assert not decide("accuracy", bold, shy, 7).promote
+    assert decide("roc_auc", bold, shy, 7).promote
+
+
+def test_each_side_is_judged_by_its_own_order_of_classes() -> None:
+    reversed_ = task_of(problem_of("binary", "yes", "no"))
+    target, scores = np.array([0, 1] * 20), BINARY.scores(np.tile([0.2, 0.9], 20))
+    turned = Judged(reversed_, 1 - target, scores[:, ::-1])
+    assert decide("accuracy", turned, Judged(BINARY, target, scores), 7).reason.endswith("[+0.0000, +0.0000]")
 
 
 SAMPLE = """
@@ -378,7 +389,8 @@ def total(workspace: Path, **changes: object) -> tuple[Config, Problem]:
 
 def hasty(config: Config) -> Config:
     """Training is over before it has begun: what comes of it is worth little."""
-    return config.model_copy(update={"training": config.training.model_copy(update={"budget_seconds": 1e-6})})
+    settings = {"budget_seconds": 1e-6, "families": ("lightgbm",)}
+    return config.model_copy(update={"training": config.training.model_copy(update=settings)})
 
 
 def test_versions_are_compared_by_their_own_contracts_whatever_the_workspace_says_now(workspace: Path) -> None:
@@ -438,7 +450,8 @@ def test_the_leaderboard_and_the_registry_agree_and_sample_data_is_called_that(w
         assert row.holdout == trained.evaluation.metrics["accuracy"]
         assert (row.family, row.feature_set) == (trained.fitted.best.family, trained.fitted.best.feature_set)
     others = [(row.family, row.feature_set) for row in rows if row.version is None]
-    assert sorted(others) == [(name, "raw") for name in ("linear", "linear", "majority", "majority", "tree", "tree")]
+    (loser,) = {"linear", "lightgbm"} - {good.fitted.best.family}
+    assert sorted(others) == sorted((name, "raw") for name in (loser, "majority", "majority", "tree", "tree"))
     assert all(row.holdout is None for row in rows if row.version is None)
     assert json.loads((good.bundle.folder / "manifest.json").read_text())["data"]["kind"] == "sample"
     assert champion.tags["labline.data"] == "sample"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import log
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from labline.contract import Problem
 from labline.model.tasks import Answer, greater_is_better, task_of
 
 
-def problem(task: str, *classes: str, metric: str = "accuracy") -> Problem:
+def problem(task: str, *classes: str, metric: str = "accuracy", **parts: Any) -> Problem:
     return Problem.model_validate(
         {
             "name": "small",
@@ -25,15 +26,19 @@ def problem(task: str, *classes: str, metric: str = "accuracy") -> Problem:
             "sources": {"train": {"csv": "train.csv"}},
             "columns": {"x": {"type": "number"}},
         }
+        | parts
     )
 
 
 MULTICLASS = task_of(problem("multiclass", "low", "middle", "high"))
 BINARY = task_of(problem("binary", "no", "yes"))
 REGRESSION = task_of(problem("regression", metric="rmse"))
+MULTILABEL = task_of(problem("multilabel", "blue", "red", metric="f1_weighted"))
+PRICE = task_of(problem("regression", metric="rmsle", value={"minimum": 0}))
 
 TARGET = np.array([0, 1, 2, 1])
 SCORES = np.array([[0.7, 0.2, 0.1], [0.2, 0.5, 0.3], [0.3, 0.3, 0.4], [0.6, 0.3, 0.1]])  # the last row is wrong
+LABELS = np.array([[1, 0], [0, 1], [1, 1], [0, 0]], dtype=np.int8)
 
 
 def test_classes_are_encoded_in_the_contracts_order_and_not_by_the_alphabet() -> None:
@@ -133,7 +138,12 @@ def test_every_metric_a_contract_may_name_is_computed() -> None:
 
     assert MULTICLASS.metrics(TARGET, SCORES).keys() == set(METRICS["multiclass"])
     assert BINARY.metrics(TARGET[:2], BINARY.scores(SCORES[:2, 0])).keys() == set(METRICS["binary"])
-    assert REGRESSION.metrics(TARGET.astype(float), TARGET + 0.5).keys() == set(METRICS["regression"])
+    assert PRICE.metrics(TARGET.astype(float), TARGET + 0.5).keys() == set(METRICS["regression"])
+    assert MULTILABEL.metrics(LABELS, LABELS * 0.8 + 0.1).keys() == set(METRICS["multilabel"])
+
+
+def test_a_target_that_may_be_negative_has_no_logarithmic_error() -> None:
+    assert "rmsle" not in REGRESSION.metrics(TARGET - 1.0, TARGET + 0.5)
 
 
 def test_the_strata_of_a_classification_are_its_classes() -> None:

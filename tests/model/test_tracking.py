@@ -127,6 +127,7 @@ def test_everything_that_was_tried_stands_below_the_run_baselines_first_among_th
         ("majority", "raw"),
         ("tree", "raw"),
         ("linear", "raw"),
+        ("linear", "raw+derived"),
         ("lightgbm", "raw"),
         ("lightgbm", "raw+derived"),
     }
@@ -135,7 +136,7 @@ def test_everything_that_was_tried_stands_below_the_run_baselines_first_among_th
     means = {name: one.data.metrics["cv_accuracy_mean"] for name, one in tried.items()}
     best = (run.data.tags["labline.family"], run.data.tags["labline.feature_set"])
     assert run.data.metrics["cv_accuracy_mean"] == means[best]
-    assert means["majority", "raw"] < means["linear", "raw"] < means[best]
+    assert means["majority", "raw"] < means["linear", "raw"] <= means[best] == max(means.values())
 
 
 def test_the_registered_version_leads_back_to_the_run(champion: Version, run: Run, bundle: Bundle) -> None:

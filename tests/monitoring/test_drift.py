@@ -14,7 +14,16 @@ from labline.contract import Columns, Problem
 from labline.data.sources.sample import generate
 from labline.model.bundle import Bundle
 from labline.monitoring.drift import NOTHING_TO_TEST, Drift, category_drift, number_drift
-from labline.monitoring.profile import Profile, make_profile, profile_names, profile_numbers
+from labline.monitoring.profile import (
+    NAMES_MAX,
+    CategoryProfile,
+    Profile,
+    make_profile,
+    measured,
+    profile_names,
+    profile_numbers,
+    profile_of,
+)
 from labline.monitoring.summary import Window, summarise
 from labline.pipeline.data import columns_of
 from tests.conftest import ROOT
@@ -194,3 +203,87 @@ def test_five_years_more_are_caught_in_every_window_and_hardly_ever_is_another_c
         assert drifted[0] == "Age"  # the strongest effect stands first
         blamed.append((len(drifted) - 1) / len(drifted))
     assert np.mean(blamed) <= 0.05  # that is what a false discovery rate promises
+
+
+# Columns that may hold any name, and lists
+
+
+def test_of_more_names_than_are_kept_the_rest_is_one_cell() -> None:
+    random = np.random.default_rng(0)
+    common = random.choice(["a", "b"], 6000)
+    rare = [f"name {index}" for index in range(NAMES_MAX + 500) for _ in range(2)]
+    profile = profile_names(names([*common, *rare]))
+    assert len(profile.counts) == NAMES_MAX
+    assert profile.others == 2 * 502  # all rare names but 998 stand behind the two common ones
+    assert sum(profile.counts.values()) + profile.others == profile.rows
+
+    everyone = [*common, *rare]
+    alarms = [category_drift(profile, names(random.choice(everyone, 400))) for _ in range(40)]
+    assert np.mean([found.p_value < 0.05 for found in alarms]) <= 0.15
+    assert np.mean([found.effect for found in alarms]) < 0.1
+    strangers = names([*random.choice(everyone, 200), *(f"stranger {index}" for index in range(200))])
+    found = category_drift(profile, strangers)
+    assert found.p_value < 1e-20
+    assert found.effect > 0.3
+
+
+def test_a_name_that_was_not_kept_and_one_that_was_never_there_are_alike() -> None:
+    kept = {f"kept {index}": 10 for index in range(3)}
+    profile = CategoryProfile(rows=40, missing=0, counts=kept, others=10)
+    window = [*kept] * 20
+    ones = category_drift(profile, names([*window, *["rare"] * 30]))
+    assert ones == category_drift(profile, names([*window, *(f"new {index}" for index in range(30))]))
+    assert ones.effect > category_drift(profile, names([*window, *["rare"] * 20])).effect
+
+
+def test_of_lists_every_name_counts_and_rows_without_any_do_not() -> None:
+    lists = np.empty(6, dtype=object)
+    lists[:] = [("a", "b"), ("a",), (), None, ("b", "a"), ("c",)]
+    profile = profile_of(lists)
+    assert isinstance(profile, CategoryProfile)
+    assert (profile.rows, profile.missing, profile.counts) == (6, 1, {"a": 3, "b": 2, "c": 1})
+
+    many = np.empty(300, dtype=object)
+    many[:] = [("a", "b")] * 150 + [("a",)] * 150
+    before = profile_of(many)
+    assert isinstance(before, CategoryProfile)
+    same = category_drift(before, measured(many[::2]))
+    assert same.p_value > 0.9
+    many[:] = [("b",)] * 300
+    assert category_drift(before, measured(many)).p_value < 1e-20
+
+
+def test_a_column_of_empty_lists_is_nothing_to_test() -> None:
+    empty = np.empty(50, dtype=object)
+    empty[:] = [()] * 50
+    profile = profile_of(empty)
+    assert isinstance(profile, CategoryProfile)
+    assert (profile.rows, profile.missing, profile.counts) == (50, 0, {})
+    assert category_drift(profile, measured(empty)) == NOTHING_TO_TEST
+
+
+BRANDS = names([f"brand {index}" for index in range(300)])
+
+
+@pytest.mark.parametrize("slope", [0.0, 1.0], ids=["all as rare", "some common"])
+def test_of_hundreds_of_names_like_windows_are_alike_and_a_fifth_of_strangers_is_caught(slope: float) -> None:
+    random = np.random.default_rng(2)
+    shares = 1 / np.arange(1.0, 301) ** slope
+    alarms, caught = [], []
+    for _ in range(30):
+        profile = profile_names(random.choice(BRANDS, 4000, p=shares / shares.sum()))
+        window = random.choice(BRANDS, 300, p=shares / shares.sum())
+        alike = category_drift(profile, window)
+        alarms.append(alike.p_value < 0.01)
+        assert alike.effect < 0.2
+        window[:60] = [f"stranger {index}" for index in range(60)]
+        caught.append(category_drift(profile, window))
+    assert sum(alarms) <= 1
+    assert all(found.p_value < 1e-10 and found.effect > 0.2 for found in caught)
+
+
+def test_new_names_are_no_alarm_where_the_reference_met_as_many_just_once() -> None:
+    profile = profile_names(names(["a"] * 900 + [f"once {index}" for index in range(100)]))
+    usual = names(["a"] * 270 + [f"new {index}" for index in range(30)])  # one in ten, as in the reference
+    assert category_drift(profile, usual).p_value == pytest.approx(1)
+    assert category_drift(profile, names(["a"] * 210 + [f"new {index}" for index in range(90)])).p_value < 1e-10

@@ -7,17 +7,19 @@ import json
 import numpy as np
 import pytest
 
-from labline.contract import Problem
+from labline.contract import Problem, TextColumn
 from labline.monitoring.profile import (
     KNOTS,
     CategoryProfile,
     NumberProfile,
     Profile,
     make_profile,
+    measured,
     profile_names,
     profile_numbers,
+    profile_of,
 )
-from tests.model.test_tasks import BINARY, REGRESSION
+from tests.model.test_tasks import BINARY, MULTILABEL, REGRESSION
 
 SHAPES = {
     "normal": np.random.default_rng(0).normal(size=20_000),
@@ -146,4 +148,47 @@ def test_a_regressions_predictions_are_profiled_as_numbers() -> None:
     profile = make_profile(PROBLEM, COLUMNS, REGRESSION, np.array([1.5, 2.5]), {})
     assert isinstance(profile.prediction, NumberProfile)
     assert profile.prediction.knots == (1.5, 2.5)
+    assert Profile.model_validate_json(profile.model_dump_json()) == profile
+
+
+# What is measured of texts, moments and lists
+
+TEXT = TextColumn(type="text")
+
+
+def listed(*values: object) -> np.ndarray:
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
+
+
+def test_of_a_text_its_length_is_measured_and_missing_is_missing() -> None:
+    np.testing.assert_array_equal(measured(listed("said", "", None), TEXT), [4, 0, np.nan])
+    profile = profile_of(listed("said", "", None), TEXT)
+    assert isinstance(profile, NumberProfile)
+    assert (profile.rows, profile.missing, profile.mean) == (3, 1, 2)
+
+
+def test_a_moment_is_measured_in_days_since_1970() -> None:
+    moments = np.array(["1970-01-02T12:00", "1969-12-31", "NaT"], dtype="datetime64[us]")
+    np.testing.assert_array_equal(measured(moments), [1.5, -1, np.nan])
+    assert isinstance(profile_of(moments), NumberProfile)
+
+
+def test_names_and_numbers_are_measured_as_they_are() -> None:
+    numbers = np.array([1.0, np.nan])
+    assert measured(numbers) is numbers
+    assert measured(listed("a", None, "b")).tolist() == ["a", None, "b"]
+
+
+def test_of_lists_every_name_is_measured() -> None:
+    assert measured(listed(("a", "b"), (), ("a",))).tolist() == ["a", "b", "a"]
+
+
+def test_the_profile_of_several_labels_counts_each_and_goes_through_json() -> None:
+    scores = np.array([[0.9, 0.9], [0.1, 0.8], [0.2, 0.1]])
+    profile = make_profile(PROBLEM, COLUMNS, MULTILABEL, scores, {})
+    assert isinstance(profile.prediction, CategoryProfile)
+    assert (profile.prediction.rows, profile.prediction.missing) == (3, 0)
+    assert profile.prediction.counts == {"blue": 1, "red": 2}
     assert Profile.model_validate_json(profile.model_dump_json()) == profile

@@ -232,3 +232,96 @@ def test_a_page_of_the_current_rows_says_so_in_its_name(config: Config) -> None:
     assert page.path.parent == config.settings.reports / "obesity"
     assert "-target-drift-v1-current-" in page.path.name
     assert page.rows == 400
+
+
+# Several labels, texts, moments and lists
+
+TAGGED = Problem.model_validate(
+    {
+        "name": "tagged",
+        "title": "Tagged",
+        "task": "multilabel",
+        "target": "tags",
+        "classes": ["a", "b", "c"],
+        "metric": "jaccard",
+        "sources": {"train": {"csv": "train.csv"}},
+        "columns": {
+            "said": {"type": "text", "missing": "allow"},
+            "parts": {"type": "labels", "missing": "allow"},
+            "at": {"type": "datetime"},
+        },
+    }
+)
+
+
+def listed(values: list[tuple[str, ...]]) -> np.ndarray:
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
+
+
+def tagged(given: list[tuple[str, ...]], true: list[tuple[str, ...]] | None, seed: int = 0) -> ReportRows:
+    """120 rows, of which the predictions and labels repeat those given."""
+    random = np.random.default_rng(seed)
+    columns: Columns = {
+        "said": np.array(["x" * length for length in random.integers(1, 50, 120)], dtype=object),
+        "parts": listed([("p", "q")[: random.integers(0, 3)] for _ in range(120)]),
+        "at": np.datetime64("2024-01-01", "us") + random.integers(0, 100, 120).astype("timedelta64[D]"),
+    }
+    repeat = -(-120 // len(given))
+    labels = None if true is None else listed((true * repeat)[:120])
+    return ReportRows(columns, listed((given * repeat)[:120]), labels)
+
+
+MIXED = ([("a",), ("b", "c"), (), ("a", "b")], [("a",), ("b",), ("c",), ("a",)])
+
+
+@pytest.mark.parametrize("kind", [ReportKind.DATA_DRIFT, ReportKind.DATA_QUALITY])
+def test_texts_and_lists_are_shown_by_their_length_and_moments_as_days(kind: ReportKind, tmp_path: Path) -> None:
+    page = write(kind, TAGGED, tagged(*MIXED), tagged(*MIXED, seed=1), tmp_path)
+    assert page.notes == []
+    assert {"said", "parts", "at"} <= {metric.get("column") for metric in page.metrics}
+
+
+def test_of_several_labels_the_drift_is_of_every_one_of_them(tmp_path: Path) -> None:
+    alike = write(QUICK, TAGGED, tagged(*MIXED), tagged(*MIXED, seed=1), tmp_path)
+    assert [metric["column"] for metric in alike.metrics] == ["prediction", "tags"]
+    assert (alike.rows, alike.reference_rows) == (150, 150)  # five labels in four rows
+    other = write(QUICK, TAGGED, tagged(*MIXED), tagged([("c",)], None), tmp_path)
+    assert [metric["column"] for metric in other.metrics] == ["prediction"]
+    assert other.metrics[0]["value"] < 1e-6 < alike.metrics[0]["value"]
+
+
+def test_of_several_labels_the_performance_is_of_decisions_on_labels_that_were_given_or_true(tmp_path: Path) -> None:
+    page = write(ReportKind.MODEL_PERFORMANCE, TAGGED, tagged(*MIXED), tagged(*MIXED, seed=1), tmp_path)
+    values = {metric["name"].split("(")[0]: metric["value"] for metric in page.metrics}
+    # in four rows: three rightly given, two given that are not true, one missed
+    assert values["Precision"] == pytest.approx(3 / 5)
+    assert values["Recall"] == pytest.approx(3 / 4)
+    assert values["F1Score"] == pytest.approx(2 * 3 / (5 + 4))
+    assert values["Accuracy"] == pytest.approx(3 / 6)
+
+
+NOTHING: list[tuple[str, ...]] = [()]
+
+
+def test_a_window_in_which_no_label_is_given_still_has_its_pages(tmp_path: Path) -> None:
+    silent = tagged(NOTHING, MIXED[1])
+    drift = write(QUICK, TAGGED, tagged(*MIXED), silent, tmp_path)
+    assert drift.notes == ["prediction is left out: it has no values on one side"]
+    page = write(ReportKind.MODEL_PERFORMANCE, TAGGED, tagged(*MIXED), silent, tmp_path)
+    assert next(metric["value"] for metric in page.metrics if metric["name"].startswith("Recall")) == 0
+
+
+def test_where_no_label_is_given_or_true_there_is_no_performance_and_that_is_said(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"no label was given or true in the window\. Mend: ask for a larger window"):
+        write(ReportKind.MODEL_PERFORMANCE, TAGGED, tagged(*MIXED), tagged(NOTHING, NOTHING), tmp_path)
+    page = write(ReportKind.MODEL_PERFORMANCE, TAGGED, tagged(NOTHING, NOTHING), tagged(*MIXED), tmp_path)
+    assert page.notes == ["the reference is left out: it and the window have not the same classes in them"]
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_answers_that_are_all_right_or_all_wrong_still_have_their_page(right: bool, tmp_path: Path) -> None:
+    window = tagged([("a",)], [("a",)] if right else [("b",)])
+    page = write(ReportKind.MODEL_PERFORMANCE, TAGGED, tagged(*MIXED), window, tmp_path)
+    assert next(m["value"] for m in page.metrics if m["name"].startswith("Accuracy")) == float(right)

@@ -12,7 +12,15 @@ from loguru import logger
 from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 
-from labline.contract import CategoryColumn, NumberColumn, Problem
+from labline.contract import (
+    CategoryColumn,
+    Column,
+    DateTimeColumn,
+    LabelsColumn,
+    NumberColumn,
+    Problem,
+    TextColumn,
+)
 from labline.errors import LablineError
 
 MEDIA_TYPE = "application/problem+json"
@@ -94,12 +102,11 @@ def refused_record(error: ValidationError, problem: Problem) -> ApiError:
     errors = []
     for item in error.errors(include_url=False):
         place = [str(part) for part in item["loc"]]
-        column = problem.columns.get(place[-1]) if place else None
+        # of a list of labels the last part is a position
+        column = next((problem.columns[part] for part in reversed(place) if part in problem.columns), None)
         allowed = None
-        if isinstance(column, CategoryColumn):
-            allowed = ", ".join(column.values)
-        elif isinstance(column, NumberColumn):
-            allowed = number_range(column)
+        if column is not None:
+            allowed = allowed_values(column)
         said = str(item["msg"])
         message = MESSAGES.get(item["type"], said[0].lower() + said[1:])
         field = ".".join(place) or "body"
@@ -107,16 +114,31 @@ def refused_record(error: ValidationError, problem: Problem) -> ApiError:
     return ApiError(422, "The record breaks the contract", _sentence(errors), errors[:ERRORS_MAX])
 
 
+def allowed_values(column: Column) -> str | None:
+    """What a column takes, in words; None where there is nothing to say."""
+    if isinstance(column, CategoryColumn | LabelsColumn):
+        return ", ".join(column.values) or None
+    if isinstance(column, DateTimeColumn):
+        low, high = (None if moment is None else f"{moment:%Y-%m-%d}" for moment in (column.minimum, column.maximum))
+        formats = "".join(f", or {written}" for written in column.formats)
+        return f"{_between(low, high, anything='any moment')}, like 2024-12-31T23:59:59{formats}"
+    if isinstance(column, TextColumn):
+        return f"{column.maximum_length:,} characters at most"
+    return number_range(column) if isinstance(column, NumberColumn) else None
+
+
 def number_range(column: NumberColumn) -> str:
     """The range of a number in words, e.g. `14 to 100 years`."""
-    low, high = column.minimum, column.maximum
+    low, high = (None if limit is None else f"{limit:g}" for limit in (column.minimum, column.maximum))
+    return f"{_between(low, high, anything='any number')} {column.unit}".strip()
+
+
+def _between(low: str | None, high: str | None, *, anything: str) -> str:
     if low is not None and high is not None:
-        limits = f"{low:g} to {high:g}"
-    elif low is not None:
-        limits = f"{low:g} or more"
-    else:
-        limits = f"{high:g} or less" if high is not None else "any number"
-    return f"{limits} {column.unit}".strip()
+        return f"{low} to {high}"
+    if low is not None:
+        return f"{low} or more"
+    return anything if high is None else f"{high} or less"
 
 
 MESSAGES = {
@@ -130,6 +152,8 @@ MESSAGES = {
     "multiple_of": "is not a whole number",
     "bool_type": "is neither true nor false",
     "string_type": "is not a text",
+    "string_too_long": "is too long",
+    "list_type": "is not a list",
 }
 """Pydantic's kinds of error in the words of the contract."""
 

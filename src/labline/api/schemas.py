@@ -30,8 +30,11 @@ class Prediction(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     prediction_id: str = Field(description="Names this answer in the prediction log.")
-    prediction: str | float = Field(description="The predicted class, or value.")
-    probabilities: dict[str, float] = Field(description="Probability of each class; empty for a value.")
+    prediction: str | float | list[str] = Field(description="The predicted class, value, or labels.")
+    probabilities: dict[str, float] = Field(description="Probability of each class or label; empty for a value.")
+    interval: tuple[float, float] | None = Field(
+        default=None, description="Of a value, both ends of the interval that the contract asks for."
+    )
     model: ModelName
 
 

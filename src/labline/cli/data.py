@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 def data(
     name: Name = None,
     source: SourceOption = "auto",
-    train: Annotated[str | None, typer.Option(help="A CSV or Parquet file to train on.")] = None,
+    train: Annotated[
+        str | None, typer.Option(help="A file to train on: CSV, TSV, JSON lines, Parquet or Excel.")
+    ] = None,
     current: Annotated[str | None, typer.Option(help="A file of rows met in production.")] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -36,6 +36,7 @@ def _show_trained(problem: Problem, trained: Trained, *, as_json: bool) -> None:
                 "run_id": version.run_id,
                 "holdout_rows": evaluation.rows,
                 "holdout": evaluation.metrics,
+                "baseline": {"name": trained.fitted.baseline.name, "holdout": trained.baseline},
                 "headline": {"metric": problem.metric, **asdict(evaluation.headline)},
                 "data": trained.bundle.manifest.data.model_dump(mode="json"),
                 "seconds": trained.seconds,
@@ -44,7 +45,11 @@ def _show_trained(problem: Problem, trained: Trained, *, as_json: bool) -> None:
         return
     console.say(f"{version} is the challenger ({trained.seconds:.0f} s).")
     console.say(f"On {evaluation.rows:,} rows it never saw: {problem.metric} {evaluation.headline} (95 % interval)")
-    console.table(("metric", "hold-out"), [(key, f"{value:.4f}") for key, value in evaluation.metrics.items()])
+    simple = trained.baseline
+    figures = [
+        (key, f"{v:.4f}", f"{simple[key]:.4f}" if key in simple else "") for key, v in evaluation.metrics.items()
+    ]
+    console.table(("metric", "hold-out", f"baseline ({trained.fitted.baseline.name})"), figures)
     if evaluation.tables.per_class:
         rows = [
             (c.name, f"{c.precision:.3f}", f"{c.recall:.3f}", f"{c.f1:.3f}", c.rows)

@@ -31,8 +31,10 @@ if TYPE_CHECKING:
 
 @app.command()
 def predict(
-    source: Annotated[str, typer.Argument(help="A CSV or Parquet file with the contract's columns.")],
-    target: Annotated[Path, typer.Argument(help="Where the predictions go: .csv or .parquet.")],
+    source: Annotated[
+        str, typer.Argument(help="A file with the contract's columns: CSV, TSV, JSON lines, Parquet or Excel.")
+    ],
+    target: Annotated[Path, typer.Argument(help="Where the predictions go: .csv, .tsv, .jsonl or .parquet.")],
     problem: Annotated[str | None, typer.Option(help="The problem; the configured one if none.")] = None,
 ) -> None:
     """Score a file with the champion."""

@@ -16,4 +16,4 @@ class Training(Section):
     holdout_share: float = Field(gt=0, lt=0.5)
     folds: int = Field(ge=2, le=20)
     budget_seconds: float = Field(gt=0)
-    families: tuple[Literal["lightgbm"], ...] = Field(min_length=1)
+    families: tuple[Literal["linear", "lightgbm"], ...] = Field(min_length=1)

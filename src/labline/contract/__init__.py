@@ -1,10 +1,19 @@
 """The contract: reads and checks `problem.yaml`, and derives from it all that must know the columns."""
 
-from labline.contract.column import BooleanColumn, CategoryColumn, Column, NumberColumn
-from labline.contract.columns import Columns, as_given, columns_from_records, settle
+from labline.contract.column import (
+    BooleanColumn,
+    CategoryColumn,
+    Column,
+    DateTimeColumn,
+    LabelsColumn,
+    NumberColumn,
+    TextColumn,
+)
+from labline.contract.columns import Columns, as_given, columns_from_records, is_missing, settle
 from labline.contract.problem import Problem
 from labline.contract.reading import CONTRACT_FILE, read_problem
 from labline.contract.source import KaggleFile, Source
+from labline.contract.written import as_list, names_in
 
 __all__ = [
     "CONTRACT_FILE",
@@ -12,12 +21,18 @@ __all__ = [
     "CategoryColumn",
     "Column",
     "Columns",
+    "DateTimeColumn",
     "KaggleFile",
+    "LabelsColumn",
     "NumberColumn",
     "Problem",
     "Source",
+    "TextColumn",
     "as_given",
+    "as_list",
     "columns_from_records",
+    "is_missing",
+    "names_in",
     "read_problem",
     "settle",
 ]

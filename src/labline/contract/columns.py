@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from functools import singledispatch
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from labline.contract.column import CategoryColumn, NumberColumn
+from labline.contract.column import (
+    CategoryColumn,
+    Column,
+    DateTimeColumn,
+    LabelsColumn,
+    NumberColumn,
+    TextColumn,
+)
 from labline.contract.problem import Problem
+from labline.contract.written import moment, names_in, prose
 
 Columns = dict[str, NDArray[Any]]
-"""Column name → array of shape (rows,): float64 with NaN for missing, or object of str with None for missing."""
+"""Column name → array of shape (rows,), by the column's type.
+
+Numbers and booleans: float64, NaN for missing. Moments: datetime64[us] in UTC, NaT for missing. Categories and texts:
+object of str, lists of labels: object of tuples of str; None for missing.
+"""
+Values = Sequence[Any] | NDArray[Any]
+MOMENT = "datetime64[us]"
 
 
 def columns_from_records(problem: Problem, records: Sequence[Mapping[str, Any]]) -> Columns:
@@ -20,42 +36,106 @@ def columns_from_records(problem: Problem, records: Sequence[Mapping[str, Any]])
     return settle(problem, {name: [record.get(name) for record in records] for name in problem.columns})
 
 
-def as_given(problem: Problem, values: Mapping[str, Sequence[Any] | NDArray[Any]]) -> Columns:
+def as_given(problem: Problem, values: Mapping[str, Values]) -> Columns:
     """Columns in their plain types before any policy is applied: what is unknown or out of range is still there."""
-    return {
-        name: np.array([value if isinstance(value, str) else None for value in values[name]], dtype=object)
-        if isinstance(column, CategoryColumn)
-        else np.array(values[name], dtype=np.float64)
-        for name, column in problem.columns.items()
-    }
+    return {name: _plain(values[name], column) for name, column in problem.columns.items()}
 
 
-def settle(problem: Problem, values: Mapping[str, Sequence[Any] | NDArray[Any]]) -> Columns:
-    """Columns in their plain types, the contract's policies applied to unknown names and numbers out of range.
+def settle(problem: Problem, values: Mapping[str, Values]) -> Columns:
+    """Columns in their plain types, the contract's policies applied to unknown names and values out of range.
 
     What a policy says to refuse is not judged here: the request model and the frame schema did that before.
     """
-    settled: Columns = {}
-    for name, column in problem.columns.items():
-        if isinstance(column, CategoryColumn):
-            settled[name] = _names(values[name], column)
-        else:
-            numbers = np.array(values[name], dtype=np.float64)  # None becomes NaN, a boolean 0 or 1
-            settled[name] = _within(numbers, column) if isinstance(column, NumberColumn) else numbers
-    return settled
+    return {name: _settled(column, _plain(values[name], column)) for name, column in problem.columns.items()}
 
 
-def _names(given: Sequence[Any] | NDArray[Any], column: CategoryColumn) -> NDArray[Any]:
-    known = {value: value for value in column.values}
-    # A look-up per value also turns every kind of missing (None, NaN, pandas.NA) into None.
-    return np.array([known.get(value) if isinstance(value, str) else None for value in given], dtype=object)
+def is_missing(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which of a plain column's values are missing, shape (rows,)."""
+    if values.dtype.kind == "M":
+        return np.asarray(np.isnat(values))
+    if values.dtype.kind == "f":
+        return np.asarray(np.isnan(values))
+    return np.array([value is None for value in values], dtype=bool)
 
 
-def _within(numbers: NDArray[np.float64], column: NumberColumn) -> NDArray[np.float64]:
+def _plain(given: Values, column: Column) -> NDArray[Any]:
+    if isinstance(column, CategoryColumn | TextColumn):
+        # whatever stands for missing (None, NaN, pandas.NA) is no str
+        return _objects([value if isinstance(value, str) else None for value in given])
+    if isinstance(column, LabelsColumn):
+        return _objects([names_in(value, column.separator) for value in given])
+    if isinstance(column, DateTimeColumn):
+        return _moments(given, column)
+    return np.array(given, dtype=np.float64)  # None becomes NaN, a boolean 0 or 1
+
+
+def _objects(values: list[Any]) -> NDArray[Any]:
+    array = np.empty(len(values), dtype=object)  # numpy would make a table of tuples of one length
+    array[:] = values
+    return array
+
+
+def _moments(given: Values, column: DateTimeColumn) -> NDArray[Any]:
+    if isinstance(given, np.ndarray) and given.dtype.kind == "M":
+        return given.astype(MOMENT)
+    return np.array([_moment(value, column) for value in given], dtype=MOMENT)
+
+
+def _moment(value: Any, column: DateTimeColumn) -> datetime | np.datetime64 | None:
+    if isinstance(value, str):
+        return moment(value, column)
+    if isinstance(value, datetime) and str(value) != "NaT":  # pandas's NaT is a datetime too
+        return value if value.tzinfo is None else value.astimezone(UTC).replace(tzinfo=None)
+    return value if isinstance(value, np.datetime64) else None
+
+
+@singledispatch
+def _settled(column: Column, values: NDArray[Any]) -> NDArray[Any]:
+    """The values with the column's policies applied; of a type that has none, as they are."""
+    del column
+    return values
+
+
+@_settled.register
+def _(column: NumberColumn, values: NDArray[Any]) -> NDArray[Any]:
     low = -np.inf if column.minimum is None else column.minimum
     high = np.inf if column.maximum is None else column.maximum
-    if column.out_of_range == "clip":
-        return np.clip(numbers, low, high)
-    if column.out_of_range == "missing":
-        return np.where((numbers < low) | (numbers > high), np.nan, numbers)
-    return numbers
+    return _within(values, low, high, column.out_of_range, np.nan)
+
+
+@_settled.register
+def _(column: DateTimeColumn, values: NDArray[Any]) -> NDArray[Any]:
+    first = np.datetime64(column.minimum or datetime.min, "us")
+    last = np.datetime64(column.maximum or datetime.max, "us")
+    return _within(values, first, last, column.out_of_range, np.datetime64("NaT"))
+
+
+@_settled.register
+def _(column: TextColumn, values: NDArray[Any]) -> NDArray[Any]:
+    if not column.html and column.urls != "remove":
+        return values
+    return _objects([None if text is None else prose(text, column) for text in values])
+
+
+@_settled.register
+def _(column: CategoryColumn, values: NDArray[Any]) -> NDArray[Any]:
+    if column.is_open:
+        return values
+    known = {value: value for value in column.values}
+    return _objects([known.get(value) for value in values])
+
+
+@_settled.register
+def _(column: LabelsColumn, values: NDArray[Any]) -> NDArray[Any]:
+    if column.is_open:
+        return values
+    names = frozenset(column.values)
+    return _objects([None if value is None else tuple(n for n in value if n in names) for value in values])
+
+
+def _within(values: NDArray[Any], low: Any, high: Any, policy: str, missing: Any) -> NDArray[Any]:
+    if policy == "clip":
+        return np.asarray(np.clip(values, low, high))
+    if policy == "missing":
+        return np.where((values < low) | (values > high), missing, values)
+    return values

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
-from labline.contract.column import CategoryColumn, Column, NumberColumn
-from labline.contract.problem import Problem
+from labline.contract.column import (
+    CategoryColumn,
+    Column,
+    DateTimeColumn,
+    LabelsColumn,
+    NumberColumn,
+    TextColumn,
+)
+from labline.contract.problem import Problem, Value
 
 # What a person reads or training uses: no request is refused and no answer looks different for it.
-SILENT = ("title", "description", "metric", "sources")
+SILENT = ("title", "description", "metric", "sources", "separator", "unlisted", "invalid_rows", "baseline_by")
 
 
 @dataclass(frozen=True)
@@ -40,9 +49,21 @@ def _answers(old: Problem, new: Problem) -> Iterator[Change]:
         yield Change("classes", f"{name!r} {done}", breaking=True)
     if old.id != new.id:
         yield Change("id", f"{old.id!r} → {new.id!r}", breaking=old.id is not None)
+    yield from _value(old.value, new.value)
     for key in SILENT:
         if getattr(old, key) != getattr(new, key):
             yield Change(key, "changed", breaking=False)
+
+
+def _value(old: Value, new: Value) -> Iterator[Change]:
+    """Of the target of a regression."""
+    if old.unit != new.unit:
+        yield Change("value", _unit_changed(old.unit, new.unit), breaking=bool(old.unit))
+    if old.interval != new.interval:
+        said = f"the answer's interval {_limit(old.interval)} → {_limit(new.interval)}"
+        yield Change("value", said, breaking=new.interval is None)
+    if (old.minimum, old.maximum, old.log) != (new.minimum, new.maximum, new.log):
+        yield Change("value", "range or log of the training rows changed", breaking=False)
 
 
 def _columns(old: Problem, new: Problem) -> Iterator[Change]:
@@ -67,31 +88,59 @@ def _column(name: str, old: Column, new: Column) -> Iterator[Change]:
         yield Change(name, f"missing {old.missing} → {new.missing}", breaking=new.missing == "refuse")
     if isinstance(old, NumberColumn) and isinstance(new, NumberColumn):
         yield from _number(name, old, new)
-    if isinstance(old, CategoryColumn) and isinstance(new, CategoryColumn):
-        yield from _category(name, old, new)
+        yield from _range(name, old, new)
+    if isinstance(old, DateTimeColumn) and isinstance(new, DateTimeColumn):
+        yield from _moment(name, old, new)
+        yield from _range(name, old, new)
+    if isinstance(old, CategoryColumn | LabelsColumn) and isinstance(new, CategoryColumn | LabelsColumn):
+        yield from _names(name, old, new)
+    if isinstance(old, TextColumn) and isinstance(new, TextColumn):
+        yield from _text(name, old, new)
     if old.description != new.description or old.example != new.example:
         yield Change(name, "description or example changed", breaking=False)
 
 
 def _number(name: str, old: NumberColumn, new: NumberColumn) -> Iterator[Change]:
     if old.unit != new.unit:
-        said = f"unit {old.unit or 'none'} → {new.unit or 'none'}; the same number means something else"
-        yield Change(name, said, breaking=bool(old.unit))
-    refuses = new.out_of_range == "refuse"
-    if old.out_of_range != new.out_of_range:
-        yield Change(name, f"out_of_range {old.out_of_range} → {new.out_of_range}", breaking=refuses)
-    if old.minimum != new.minimum:
-        narrower = new.minimum is not None and (old.minimum is None or new.minimum > old.minimum)
-        yield Change(name, f"minimum {_limit(old.minimum)} → {_limit(new.minimum)}", breaking=narrower and refuses)
-    if old.maximum != new.maximum:
-        narrower = new.maximum is not None and (old.maximum is None or new.maximum < old.maximum)
-        yield Change(name, f"maximum {_limit(old.maximum)} → {_limit(new.maximum)}", breaking=narrower and refuses)
+        yield Change(name, _unit_changed(old.unit, new.unit), breaking=bool(old.unit))
     if (old.log, old.bands) != (new.log, new.bands):
         yield Change(name, "log or bands changed", breaking=False)
 
 
-def _category(name: str, old: CategoryColumn, new: CategoryColumn) -> Iterator[Change]:
-    refuses = new.unknown == "refuse"
+def _unit_changed(old: str, new: str) -> str:
+    return f"unit {old or 'none'} → {new or 'none'}; the same number means something else"
+
+
+def _range(name: str, old: NumberColumn | DateTimeColumn, new: NumberColumn | DateTimeColumn) -> Iterator[Change]:
+    refuses = new.out_of_range == "refuse"
+    if old.out_of_range != new.out_of_range:
+        yield Change(name, f"out_of_range {old.out_of_range} → {new.out_of_range}", breaking=refuses)
+    before: Any = old.minimum  # both sides are numbers, or both are moments
+    after: Any = new.minimum
+    if before != after:
+        narrower = after is not None and (before is None or after > before)
+        yield Change(name, f"minimum {_limit(before)} → {_limit(after)}", breaking=narrower and refuses)
+    before, after = old.maximum, new.maximum
+    if before != after:
+        narrower = after is not None and (before is None or after < before)
+        yield Change(name, f"maximum {_limit(before)} → {_limit(after)}", breaking=narrower and refuses)
+
+
+def _moment(name: str, old: DateTimeColumn, new: DateTimeColumn) -> Iterator[Change]:
+    for written in old.formats:
+        if written not in new.formats:
+            yield Change(name, f"format {written!r} is gone", breaking=True)
+    for written in new.formats:
+        if written not in old.formats:
+            yield Change(name, f"format {written!r} is new", breaking=False)
+
+
+def _names(name: str, old: CategoryColumn | LabelsColumn, new: CategoryColumn | LabelsColumn) -> Iterator[Change]:
+    refuses = new.unknown == "refuse" and not new.is_open
+    if old.is_open != new.is_open:
+        said = "any name is allowed now" if new.is_open else "only the names listed are known now"
+        yield Change(name, said, breaking=refuses)
+        return
     if old.unknown != new.unknown:
         yield Change(name, f"unknown {old.unknown} → {new.unknown}", breaking=refuses)
     for value in old.values:
@@ -102,5 +151,17 @@ def _category(name: str, old: CategoryColumn, new: CategoryColumn) -> Iterator[C
             yield Change(name, f"value {value!r} is new", breaking=False)
 
 
-def _limit(value: float | None) -> str:
-    return "none" if value is None else f"{value:g}"
+def _text(name: str, old: TextColumn, new: TextColumn) -> Iterator[Change]:
+    if old.maximum_length != new.maximum_length:
+        shorter = new.maximum_length < old.maximum_length
+        yield Change(name, f"maximum_length {old.maximum_length} → {new.maximum_length}", breaking=shorter)
+    if old.urls != new.urls:
+        yield Change(name, f"urls {old.urls} → {new.urls}", breaking=new.urls == "refuse")
+    if (old.html, old.hashed) != (new.html, new.hashed):
+        yield Change(name, "html or hashed changed", breaking=False)
+
+
+def _limit(value: float | datetime | None) -> str:
+    if value is None:
+        return "none"
+    return value.isoformat() if isinstance(value, datetime) else f"{value:g}"

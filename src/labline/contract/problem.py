@@ -10,15 +10,45 @@ from labline.contract.column import Column
 from labline.contract.refusal import refusal
 from labline.contract.source import Sources
 
-TaskName = Literal["binary", "multiclass", "regression"]
+TaskName = Literal["binary", "multiclass", "multilabel", "regression"]
 
 # Names as in scikit-learn's scorers, without the "neg_": direction is the task's business.
 METRICS: dict[TaskName, tuple[str, ...]] = {
     "multiclass": ("accuracy", "f1_weighted", "f1_macro", "log_loss"),
     "binary": ("accuracy", "f1_weighted", "f1_macro", "log_loss", "roc_auc", "average_precision"),
-    "regression": ("rmse", "mae", "r2"),
+    "multilabel": ("f1_weighted", "f1_micro", "f1_macro", "jaccard", "log_loss"),
+    "regression": ("rmse", "mae", "r2", "rmsle"),
 }
 CLASSES_MAX = 1000
+# How many classes a task takes.
+CLASSES: dict[TaskName, tuple[int, int]] = {
+    "regression": (0, 0),
+    "binary": (2, 2),
+    "multiclass": (2, CLASSES_MAX),
+    "multilabel": (1, CLASSES_MAX),
+}
+
+
+class Value(BaseModel):
+    """What is said of the target of a regression."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    unit: str = Field(default="", description="Unit of the target, as a person would write it.")
+    minimum: float | None = Field(default=None, description="Smallest value allowed in training rows.")
+    maximum: float | None = Field(default=None, description="Largest value allowed in training rows.")
+    log: bool = Field(default=False, description="Spread over magnitudes: models learn log(1 + target).")
+    interval: float | None = Field(
+        default=None, gt=0, lt=1, description="Answers come with an interval that covers this share of cases."
+    )
+
+    @model_validator(mode="after")
+    def _limits_hold(self) -> Self:
+        if self.minimum is not None and self.maximum is not None and self.minimum >= self.maximum:
+            raise refusal(f"minimum {self.minimum:g} is not below maximum {self.maximum:g}", "correct them", "minimum")
+        if self.log and (self.minimum is None or self.minimum < 0):
+            raise refusal("log needs a minimum of 0 or more", "give one, or take log out", "log")
+        return self
 
 
 class Problem(BaseModel):
@@ -38,6 +68,22 @@ class Problem(BaseModel):
         default=(),
         description="The target's values, in the order to show them; for binary, the positive one last.",
     )
+    value: Value = Field(default=Value(), description="Of a regression: the target's unit, range, scale, interval.")
+    separator: str = Field(
+        default=",", min_length=1, description="Of multilabel: between the labels, in files that hold no lists."
+    )
+    unlisted: Literal["refuse", "ignore"] = Field(
+        default="refuse",
+        description="Of multilabel: refuse: a label that classes does not list is an error; ignore: it is left out.",
+    )
+    invalid_rows: Literal["refuse", "drop"] = Field(
+        default="refuse",
+        description="Training rows that break the contract: refuse: training stops; drop: they are left out, and told.",
+    )
+    baseline_by: tuple[str, ...] = Field(
+        default=(),
+        description="Columns of a rule to beat: the median target, or commonest class, of rows alike in all of these.",
+    )
     id: str | None = Field(default=None, description="A column that names the row; never a feature.")
     metric: str = Field(description="What the leaderboard sorts by and promotion compares.")
     sources: Sources
@@ -53,12 +99,21 @@ class Problem(BaseModel):
                 raise refusal(f"it is the {role}, and cannot be a feature", "take it out", "columns", name)
         if self.id == self.target:
             raise refusal("it is the target", "name another column, or take it out", "id")
-        fewest, most = {"regression": (0, 0), "binary": (2, 2), "multiclass": (2, CLASSES_MAX)}[self.task]
+        fewest, most = CLASSES[self.task]
         if not fewest <= len(self.classes) <= most:
             wanted = f"{fewest}" if fewest == most else f"{fewest} to {most}"
             raise refusal(f"{len(self.classes)} given", f"task {self.task} takes {wanted}: list them", "classes")
         if len(set(self.classes)) < len(self.classes):
             raise refusal("a value stands twice", "name each once", "classes")
+        if self.task != "regression" and self.value != Value():
+            raise refusal(f"task {self.task} predicts no value", "take it out", "value")
+        if self.metric == "rmsle" and (self.value.minimum is None or self.value.minimum < 0):
+            raise refusal("rmsle needs targets of 0 or more", "say so: value: {minimum: 0}", "metric")
+        for name in self.baseline_by:
+            if name not in self.columns:
+                raise refusal(f"there is no column {name!r}", "name columns of the contract", "baseline_by")
+        if self.baseline_by and self.task == "multilabel":
+            raise refusal("there is no such rule for multilabel", "take it out", "baseline_by")
         return self
 
     @property

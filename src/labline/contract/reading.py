@@ -20,7 +20,7 @@ Place = tuple[str, ...]
 PLAIN = {
     "missing": ("missing", "add it"),
     "extra_forbidden": ("the contract has no such key", "correct its spelling or take it out"),
-    "union_tag_not_found": ("type is missing", "say number, integer, category or boolean"),
+    "union_tag_not_found": ("type is missing", "say number, integer, category, boolean, datetime, text or labels"),
 }
 
 

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
 from pydantic_core import PydanticCustomError
 
-from labline.contract.column import CategoryColumn, Column, NumberColumn
+from labline.contract.column import (
+    BooleanColumn,
+    CategoryColumn,
+    Column,
+    DateTimeColumn,
+    LabelsColumn,
+    NumberColumn,
+    TextColumn,
+)
 from labline.contract.examples import example_record, example_value
 from labline.contract.problem import Problem
+from labline.contract.written import URL, moment
 
-TEXT_LENGTH_MAX = 1000
+NAME_LENGTH_MAX = 1000
+LABELS_MAX = 1000
 
 
 def request_model(problem: Problem) -> type[BaseModel]:
@@ -25,7 +36,7 @@ def request_model(problem: Problem) -> type[BaseModel]:
     }
     if problem.id is not None:
         number = Annotated[int, Field(ge=-(2**63), lt=2**63)]  # else 1,001 digits would pass as a number
-        text = Annotated[str, Field(max_length=TEXT_LENGTH_MAX)]
+        text = Annotated[str, Field(max_length=NAME_LENGTH_MAX)]
         fields["row_id"] = (
             number | text | None,
             Field(default=None, alias=problem.id, description="Names the row; not used by the model."),
@@ -39,31 +50,12 @@ def request_model(problem: Problem) -> type[BaseModel]:
 
 
 def _field(name: str, column: Column) -> tuple[Any, Any]:
-    kind: Any
-    limits: dict[str, Any] = {}
-    description = column.description
-    if isinstance(column, NumberColumn):
-        # Strict: "21" or true are not numbers. A whole number may be written 2 or 2.0.
-        kind = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-        if column.out_of_range == "refuse":
-            limits = {"ge": column.minimum, "le": column.maximum}
-        if column.type == "integer":
-            limits["multiple_of"] = 1  # for the schema: it forgives a billionth, which is one half at 500 million
-        if column.unit:
-            description = f"{description} [{column.unit}]"
-    elif isinstance(column, CategoryColumn):
-        if column.unknown == "refuse":
-            kind = Literal[column.values]
-        else:
-            kind = Annotated[str, Field(max_length=TEXT_LENGTH_MAX, json_schema_extra={"known": list(column.values)})]
-    else:
-        kind = Annotated[bool, Field(strict=True)]
-    kind = Annotated[kind, Field(**limits)] if limits else kind
-    kind = Annotated[kind, AfterValidator(_whole)] if "multiple_of" in limits else kind
+    kind = KINDS[column.type](column)
+    unit = f" [{column.unit}]" if isinstance(column, NumberColumn) and column.unit else ""
     options: dict[str, Any] = {
         "alias": name,
         "title": name,
-        "description": description,
+        "description": f"{column.description}{unit}",
         "examples": [example_value(column)],
     }
     if column.missing == "allow":
@@ -71,7 +63,76 @@ def _field(name: str, column: Column) -> tuple[Any, Any]:
     return kind, Field(**options)
 
 
+def _number(column: NumberColumn) -> Any:
+    # Strict: "21" or true are not numbers. A whole number may be written 2 or 2.0.
+    kind: Any = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+    limits: dict[str, Any] = {}
+    if column.out_of_range == "refuse":
+        limits = {"ge": column.minimum, "le": column.maximum}
+    if column.type == "integer":
+        limits["multiple_of"] = 1  # for the schema: it forgives a billionth, which is one half at 500 million
+    kind = Annotated[kind, Field(**limits)] if limits else kind
+    return Annotated[kind, AfterValidator(_whole)] if column.type == "integer" else kind
+
+
 def _whole(number: float) -> float:
     if not number.is_integer():
         raise PydanticCustomError("multiple_of", "Input should be a multiple of 1")
     return number
+
+
+def _boolean(_column: BooleanColumn) -> Any:
+    return Annotated[bool, Field(strict=True)]
+
+
+def _name(column: CategoryColumn | LabelsColumn) -> Any:
+    """A known name, or any where any is allowed or unknown ones are taken for missing."""
+    if column.values and column.unknown == "refuse":
+        return Literal[column.values]
+    known = {"known": list(column.values)} if column.values else {}
+    return Annotated[str, Field(max_length=NAME_LENGTH_MAX, json_schema_extra=known)]  # type: ignore[arg-type]
+
+
+def _names(column: LabelsColumn) -> Any:
+    return Annotated[list[_name(column)], Field(max_length=LABELS_MAX)]  # type: ignore[misc]
+
+
+def _moment(column: DateTimeColumn) -> Any:
+    """A moment as text; it stays text, as the prediction log and the golden rows keep it."""
+
+    def readable(written: str) -> str:
+        found = moment(written, column)
+        if found is None:
+            raise PydanticCustomError("datetime_format", "is no date like 2024-12-31T23:59:59")
+        low, high = column.minimum, column.maximum
+        if column.out_of_range == "refuse" and ((low and found < low) or (high and found > high)):
+            raise PydanticCustomError("datetime_range", "is out of range")
+        return written
+
+    extra = {"format": "date-time"} if not column.formats else {}
+    kind = Field(max_length=NAME_LENGTH_MAX, json_schema_extra=extra)  # type: ignore[arg-type]
+    return Annotated[str, kind, AfterValidator(readable)]
+
+
+def _text(column: TextColumn) -> Any:
+    kind: Any = Annotated[str, Field(max_length=column.maximum_length)]
+    if column.urls != "refuse":
+        return kind
+
+    def without_url(text: str) -> str:
+        if URL.search(text):
+            raise PydanticCustomError("text_url", "has a web address in it, which is not allowed")
+        return text
+
+    return Annotated[kind, AfterValidator(without_url)]
+
+
+KINDS: dict[str, Callable[[Any], Any]] = {
+    "number": _number,
+    "integer": _number,
+    "boolean": _boolean,
+    "category": _name,
+    "labels": _names,
+    "datetime": _moment,
+    "text": _text,
+}

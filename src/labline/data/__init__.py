@@ -1,9 +1,10 @@
 """Data: sources, snapshots, the check against the contract, and the hold-out split."""
 
-from labline.data.check import CheckReport, Finding, check_frame
+from labline.data.check import CheckReport, check_frame, usable
 from labline.data.holdout import Split, split
 from labline.data.snapshot import Snapshot, Snapshots
 from labline.data.sources.files import read_frame, write_frame
+from labline.data.violations import Finding
 
 __all__ = [
     "CheckReport",
@@ -14,5 +15,6 @@ __all__ = [
     "check_frame",
     "read_frame",
     "split",
+    "usable",
     "write_frame",
 ]

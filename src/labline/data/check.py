@@ -1,38 +1,26 @@
-"""The check: every violation of the contract in a frame, with its rows, and what else a person should know of it."""
+"""The check: what in a frame breaks the contract, what else a person should know of it, and which rows are usable."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from labline.contract import CategoryColumn, Column, NumberColumn, Problem
-from labline.contract.frames import frame_schema
+from labline.contract import Problem
+from labline.contract.written import names_in
+from labline.data.holdout import row_hashes
+from labline.data.sources.typed import retyped
+from labline.data.violations import ROWS_SHOWN, Finding, Violation, violations
 from labline.errors import DataError
 
-ROWS_SHOWN = 5
-VALUES_SHOWN = 3
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing found; `rows` are numbered from 1, the first row of data, and only the first few are shown."""
-
-    severity: Literal["error", "warning"]
-    column: str
-    what: str
-    mend: str
-    count: int = 0
-    rows: tuple[int, ...] = ()
-
-    def __str__(self) -> str:
-        shown = ", ".join(str(row) for row in self.rows)
-        more = f" and {self.count - len(self.rows)} more" if self.count > len(self.rows) else ""
-        place = f" (row{'s' * (self.count > 1)} {shown}{more})" if self.rows else ""
-        return f"{self.column}: {self.what}{place}. Mend: {self.mend}"
+RARE = 10  # rows; of a class with fewer, little is learned
+RARE_SHOWN = 5
+DROPPED_MAX = 0.5  # share of the rows; where more break the contract, it is wrong, or the file is
 
 
 @dataclass(frozen=True)
@@ -70,20 +58,74 @@ def check_frame(frame: pd.DataFrame, problem: Problem, *, with_target: bool) -> 
         problem: the contract.
         with_target: whether the target must be there.
     """
-    findings = list(_violations(frame, problem, with_target=with_target))
+    broken = list(violations(frame, problem, with_target=with_target))
+    findings = [violation.finding for violation in broken]
+    numbers = np.arange(1, len(frame) + 1)
+    return _report(frame, problem, findings, numbers, with_target=with_target)
+
+
+def usable(frame: pd.DataFrame, problem: Problem) -> tuple[pd.DataFrame, CheckReport]:
+    """The rows to train on, and what was found in all of them.
+
+    Where the contract says `invalid_rows: drop`, rows that break it are left out and their findings become warnings;
+    findings about a whole column stay errors, and so do all if more than half of the rows would go.
+    """
+    broken = list(violations(frame, problem, with_target=True))
+    if broken and problem.invalid_rows == "drop" and all(len(violation.positions) for violation in broken):
+        frame, findings, numbers = _without(frame, problem, broken)
+    else:
+        findings, numbers = [violation.finding for violation in broken], np.arange(1, len(frame) + 1)
+    report = _report(frame, problem, findings, numbers, with_target=True)
+    present = [name for name, count in report.classes.items() if count]
+    if report.ok and problem.task != "multilabel" and len(present) == 1:
+        what = f"every row is of class {present[0]!r}: there is nothing to tell apart"
+        alone = Finding("error", problem.target, what, "bring rows of the other classes")
+        report = replace(report, findings=(alone, *report.findings))
+    return frame, report
+
+
+def _without(
+    frame: pd.DataFrame, problem: Problem, broken: list[Violation]
+) -> tuple[pd.DataFrame, list[Finding], NDArray[np.intp]]:
+    """The rows that break nothing, what was found in the others, and the numbers of those that stay, from 1.
+
+    Where too many would have to go, all of them, and the findings as errors.
+    """
+    errors = [violation.finding for violation in broken]
+    kept, numbers = frame, np.arange(1, len(frame) + 1)
+    findings: list[Finding] = []
+    while broken:  # again: with a value out that was no number, the rest is numbers, and held to its range
+        findings += [_left_out(violation, numbers) for violation in broken]
+        stays = np.ones(len(kept), dtype=bool)
+        stays[np.concatenate([violation.positions for violation in broken])] = False
+        kept, numbers = retyped(kept[stays].reset_index(drop=True), problem), numbers[stays]
+        if len(kept) < (1 - DROPPED_MAX) * len(frame):
+            what = f"{len(frame) - len(kept):,} of {len(frame):,} rows break the contract: too many to leave out"
+            many = Finding("error", "rows", what, "see whether the contract or the file is wrong")
+            return frame, [many, *errors], np.arange(1, len(frame) + 1)
+        broken = list(violations(kept, problem, with_target=True))
+    return kept, findings, numbers
+
+
+def _left_out(violation: Violation, numbers: NDArray[np.intp]) -> Finding:
+    found = violation.finding
+    rows = tuple(numbers[violation.positions[:ROWS_SHOWN]].tolist())
+    what = f"{found.what}: {found.count:,} row{'s' * (found.count > 1)} left out"
+    return replace(found, severity="warning", what=what, rows=rows)
+
+
+def _report(
+    frame: pd.DataFrame, problem: Problem, findings: list[Finding], numbers: NDArray[np.intp], *, with_target: bool
+) -> CheckReport:
+    """The report; `numbers` are those of the frame's rows, shape (rows,)."""
     if not any(finding.severity == "error" for finding in findings):
-        findings += _duplicates(frame, problem, with_target=with_target)
-    known = {*problem.columns, problem.target, problem.id}
+        findings = [*findings, *_duplicates(frame, problem, numbers, with_target=with_target)]
     classes = {}
     target = frame.get(problem.target)  # a frame itself where two columns have its name
     if with_target and problem.classes and isinstance(target, pd.Series):
-        counts = target.value_counts()
-        classes = {name: int(counts.get(name, 0)) for name in problem.classes}
-        findings += [
-            Finding("warning", problem.target, f"class {name!r} has {count} rows", "expect little of it, or bring more")
-            for name, count in classes.items()
-            if count < 10
-        ]
+        classes = _class_counts(target, problem)
+        findings = [*findings, *_rare_classes(classes, problem)]
+    known = {*problem.columns, problem.target, problem.id}
     return CheckReport(
         rows=len(frame),
         findings=tuple(findings),
@@ -92,81 +134,60 @@ def check_frame(frame: pd.DataFrame, problem: Problem, *, with_target: bool) -> 
     )
 
 
-def _violations(frame: pd.DataFrame, problem: Problem, *, with_target: bool) -> Iterator[Finding]:
-    import pandera.errors
+def _class_counts(target: pd.Series[Any], problem: Problem) -> dict[str, int]:
+    """Rows of each class; of multilabel, rows that have the label."""
+    if problem.task == "multilabel":
+        sets = target.value_counts()
+        counts: Counter[str] = Counter()
+        for written, count in sets.items():
+            for name in names_in(written, problem.separator) or ():
+                counts[name] += int(count)
+        return {name: counts[name] for name in problem.classes}
+    met = target.value_counts()
+    return {name: int(met.get(name, 0)) for name in problem.classes}
 
-    repeated = frame.columns[frame.columns.duplicated()].unique()
-    if len(repeated):  # no check can tell which of them is meant
-        for name in repeated:
-            yield Finding("error", str(name), "two columns have this name", "rename one of them")
+
+def _rare_classes(classes: dict[str, int], problem: Problem) -> Iterator[Finding]:
+    rare = {name: count for name, count in classes.items() if count < RARE}
+    if len(rare) > RARE_SHOWN:
+        shown = ", ".join(map(repr, list(rare)[:RARE_SHOWN]))
+        what = f"{len(rare)} classes have fewer than {RARE} rows: {shown} and {len(rare) - RARE_SHOWN} more"
+        yield Finding("warning", problem.target, what, "expect little of them, or bring more")
         return
-    positions = frame.reset_index(drop=True)  # rows are counted from the file's first, whatever the index says
-    try:
-        frame_schema(problem, with_target=with_target).validate(positions, lazy=True)
-    except pandera.errors.SchemaErrors as error:
-        cases = error.failure_cases
-        cases["column"] = cases["column"].fillna(cases["failure_case"])  # a missing column is named there
-        untyped = set(cases.loc[_is_coercion(cases), "column"])
-        # once a value is no number at all, what pandera says of the column's type and range is noise
-        cases = cases[~cases["column"].isin(untyped) | cases["check"].isin(["not_nullable"]) | _is_coercion(cases)]
-        for (name, check), group in cases.groupby(["column", "check"], sort=False, dropna=False):
-            yield _finding(str(name), str(check), group, problem)
+    for name, count in rare.items():
+        what = f"class {name!r} has {count} row{'s' * (count != 1)}"
+        mend = "expect little of it, or bring more"
+        if count == 1:
+            mend = "one row cannot be both learned from and measured on: bring more, or take the class out"
+        yield Finding("warning", problem.target, what, mend)
 
 
-def _is_coercion(cases: pd.DataFrame) -> pd.Series[bool]:
-    return cases["check"].str.startswith("coerce_dtype")
+def _duplicates(
+    frame: pd.DataFrame, problem: Problem, numbers: NDArray[np.intp], *, with_target: bool
+) -> Iterator[Finding]:
+    hashes = pd.Series(row_hashes(frame, problem))
 
+    def finding(column: str, found: NDArray[np.bool_], what: str, mend: str) -> Iterator[Finding]:
+        count = int(found.sum())
+        if count:
+            rows = tuple(numbers[found][:ROWS_SHOWN].tolist())
+            yield Finding("warning", column, what.format(count=count), mend, count, rows)
 
-def _finding(name: str, check: str, cases: pd.DataFrame, problem: Problem) -> Finding:
-    if check == "column_in_dataframe":
-        return Finding("error", name, "the column is missing", "add it, or take it out of the contract")
-    index = cases["index"].dropna().astype(int).sort_values()
-    rows = tuple(int(row) + 1 for row in index[:ROWS_SHOWN])
-    values = " and ".join(repr(value) for value in cases["failure_case"].unique().tolist()[:VALUES_SHOWN])
-    what, mend = _say(check, values, problem.columns.get(name), problem)
-    return Finding("error", name, what, mend, count=len(index), rows=rows)
-
-
-def _say(check: str, values: str, column: Column | None, problem: Problem) -> tuple[str, str]:
-    """What is wrong and the mend, for one kind of violation; `column` is None for the target."""
-    if check == "not_nullable":
-        return "missing", "fill it in" + (", or set missing: allow in the contract" if column else "")
-    if check.startswith("isin"):
-        allowed = column.values if isinstance(column, CategoryColumn) else problem.classes
-        return f"{values}: not allowed", f"use one of {', '.join(allowed)}"
-    if isinstance(column, NumberColumn) and check.startswith(("greater", "less")):
-        return f"{values}: out of range", f"it is {_range(column)}"
-    if check == "whole_number":
-        return f"{values}: not a whole number", "round it, or make the column's type number"
-    kind = column.type.replace("integer", "number") if column else "number"
-    return f"{values}: not a {kind}", "correct the value"
-
-
-def _range(column: NumberColumn) -> str:
-    unit = f" {column.unit}" if column.unit else ""
-    if column.minimum is None:
-        return f"{column.maximum:g}{unit} at most"
-    if column.maximum is None:
-        return f"{column.minimum:g}{unit} at least"
-    return f"from {column.minimum:g} to {column.maximum:g}{unit}"
-
-
-def _duplicates(frame: pd.DataFrame, problem: Problem, *, with_target: bool) -> Iterator[Finding]:
-    features = list(problem.feature_names)
-    repeated = np.flatnonzero(frame.duplicated(features, keep="first"))
-    if len(repeated):
-        rows = tuple(int(row) + 1 for row in repeated[:ROWS_SHOWN])
-        what = f"{len(repeated)} rows repeat an earlier one in every feature"
-        yield Finding("warning", "rows", what, "see whether they are meant", len(repeated), rows)
+    repeated = hashes.duplicated().to_numpy()
+    yield from finding(
+        "rows", repeated, "{count} rows repeat an earlier one in every feature", "see whether they are meant"
+    )
     if with_target:
-        labels = frame.groupby(features, sort=False, dropna=False, observed=True)[problem.target].transform("nunique")
-        torn = np.flatnonzero(labels > 1)
-        if len(torn):
-            rows = tuple(int(row) + 1 for row in torn[:ROWS_SHOWN])
-            what = f"{len(torn)} rows are alike in every feature but not in the target"
-            yield Finding("warning", "rows", what, "no model can tell them apart", len(torn), rows)
+        alike = hashes.duplicated(keep=False).to_numpy()
+        labels = frame[problem.target].reset_index(drop=True)[alike].groupby(hashes[alike]).transform("nunique")
+        torn = alike.copy()
+        torn[alike] = labels.to_numpy() > 1
+        yield from finding(
+            "rows",
+            torn,
+            "{count} rows are alike in every feature but not in the target",
+            "no model can tell them apart",
+        )
     if problem.id is not None and problem.id in frame:
-        repeated = np.flatnonzero(frame[problem.id].duplicated())
-        if len(repeated):
-            rows = tuple(int(row) + 1 for row in repeated[:ROWS_SHOWN])
-            yield Finding("warning", problem.id, "names a row twice", "see which is right", len(repeated), rows)
+        again = frame[problem.id].duplicated().to_numpy()
+        yield from finding(problem.id, again, "names a row twice", "see which is right")

@@ -20,8 +20,11 @@ class Split:
 
 
 def row_hashes(frame: pd.DataFrame, problem: Problem) -> NDArray[np.uint64]:
-    """A hash of every row's features, shape (rows,); rows alike in all features have the same."""
-    return hashes_of(frame[list(problem.feature_names)])
+    """A hash of every row's features, shape (rows,); rows alike in all features have the same.
+
+    A feature that may be missing may be absent.
+    """
+    return hashes_of(frame[[name for name in problem.feature_names if name in frame]])
 
 
 def hashes_of(frame: pd.DataFrame, seed: int = 0) -> NDArray[np.uint64]:

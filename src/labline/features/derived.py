@@ -35,16 +35,16 @@ class DerivedFeature:
     function: Callable[..., NDArray[Any]]
     where: str
 
-    def __call__(self, columns: Columns) -> NDArray[np.float64]:
-        """The feature's values, float64 of shape (rows,).
+    def __call__(self, columns: Columns) -> NDArray[Any]:
+        """The feature's values, shape (rows,): float64, or object of str and None where it gives names.
 
         Raises:
-            ContractError: the function fails, or gives another shape or something other than numbers.
+            ContractError: the function fails, or gives another shape or something other than numbers or names.
         """
         inputs = [columns[name] for name in self.reads]
         try:
             with np.errstate(all="ignore"):  # NaN for missing is meant; a test looks for NaN elsewhere
-                values = np.asarray(self.function(*inputs), dtype=np.float64)
+                values = _plain(np.asarray(self.function(*inputs)))
         except MISTAKES as error:
             raise ContractError(
                 f"{self.name} fails: {error}", where=self.where, mend="it gets numpy arrays, one value a row"
@@ -53,9 +53,20 @@ class DerivedFeature:
             raise ContractError(
                 f"{self.name} gives shape {values.shape} for inputs of shape {inputs[0].shape}",
                 where=self.where,
-                mend="return one number a row",
+                mend="return one number or name a row",
             )
         return values
+
+
+def _plain(values: NDArray[Any]) -> NDArray[Any]:
+    """Names as object of str and None; everything else as float64."""
+    if values.dtype.kind in "UT":
+        return values.astype(object)
+    if values.dtype.kind == "O" and all(value is None or isinstance(value, str) for value in values.flat):
+        return values
+    if values.dtype.kind in "mM":
+        raise TypeError("it gives times; divide by timedelta64(1, 'D') for days")
+    return values.astype(np.float64)
 
 
 class DerivedFeatures:

@@ -2,26 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Literal, Self
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import Any, Literal, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
+from scipy import sparse
 
-from labline.contract import CategoryColumn, Columns, NumberColumn, Problem
+from labline.contract import (
+    CategoryColumn,
+    Columns,
+    DateTimeColumn,
+    LabelsColumn,
+    NumberColumn,
+    Problem,
+    TextColumn,
+)
+from labline.features.blocks import (
+    BandBlock,
+    Block,
+    CategoryBlock,
+    LabelsBlock,
+    MomentBlock,
+    NumberBlock,
+    Part,
+    Scale,
+    TextSizeBlock,
+)
+from labline.features.text import TextBlock, Unit
 
-Matrix = NDArray[np.float64]
+Matrix: TypeAlias = Part
+"""Shape (rows, features): dense, or compressed sparse rows where most of it is zeros."""
+
+LEARNED_MAX = 5000  # names of an open column that are told apart; the rarer ones are "another"
+LEARNED_ROWS_MIN = 3
+LONG_TEXT = 120  # characters, on average; in longer texts parts of words say little that words do not
 
 
 class Encoding(BaseModel):
     """What a family wants of the encoder.
 
     Attributes:
-        categories: `codes` gives one column of indices into the contract's values; `onehot` one column a value.
+        categories: `codes` gives one column of indices into the names; `onehot` one column a name.
         bands: numbers for which the contract names `bands` are cut there; the band's index is added as a column.
         log: numbers that the contract marks `log: true` go through log(1 + x).
         scale: numbers are centred and divided by their standard deviation; a missing one becomes the mean.
+        words: most words and pairs of words of a text that get a column; 0: none.
+        characters: likewise for parts of words, in short texts.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -30,20 +60,17 @@ class Encoding(BaseModel):
     bands: bool = False
     log: bool = False
     scale: bool = False
+    words: int = 0
+    characters: int = 0
 
 
 class EncoderState(BaseModel):
-    """What an encoder knows, as it is kept in the bundle."""
+    """What an encoder knows, as it is kept in the bundle: `blocks`, in the order of the matrix's columns."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     encoding: Encoding
-    numbers: tuple[str, ...]
-    categories: dict[str, tuple[str, ...]]
-    logs: frozenset[str]
-    bands: dict[str, tuple[float, ...]]
-    means: dict[str, float] = {}
-    deviations: dict[str, float] = {}
+    blocks: tuple[Block, ...]
 
 
 class Encoder:
@@ -54,93 +81,97 @@ class Encoder:
 
     def __init__(self, state: EncoderState) -> None:
         self.state = state
-        self._codes = {
-            name: {value: float(index) for index, value in enumerate(values)}
-            for name, values in state.categories.items()
-        }
 
     @classmethod
     def fit(cls, problem: Problem, derived: Sequence[str], encoding: Encoding, columns: Columns) -> Self:
         """An encoder for the contract's columns and the derived ones, fitted to the training rows alone."""
-        plain = {name: column for name, column in problem.columns.items() if not isinstance(column, CategoryColumn)}
-        measured = {name: column for name, column in plain.items() if isinstance(column, NumberColumn)}
-        state = EncoderState(
-            encoding=encoding,
-            numbers=(*plain, *derived),
-            categories={
-                n: column.values for n, column in problem.columns.items() if isinstance(column, CategoryColumn)
-            },
-            logs=frozenset(name for name, column in measured.items() if encoding.log and column.log),
-            bands={name: column.bands for name, column in measured.items() if encoding.bands and column.bands},
-        )
-        if encoding.scale:
-            numbers = {name: _logged(columns[name], name in state.logs) for name in state.numbers}
-            state = state.model_copy(
-                update={
-                    "means": {name: _finite_or(np.nanmean(values), 0.0) for name, values in numbers.items()},
-                    "deviations": {name: _deviation(values) for name, values in numbers.items()},
-                }
-            )
-        return cls(state)
+        blocks = [
+            *chain.from_iterable(_contract_blocks(problem, name, encoding, columns[name]) for name in problem.columns),
+            *(_derived_block(name, encoding, columns[name]) for name in derived),
+        ]
+        order = ("number", "moment", "text_size", "band", "category", "labels", "text")
+        blocks.sort(key=lambda block: (block.is_sparse, order.index(block.kind)))
+        return cls(EncoderState(encoding=encoding, blocks=tuple(blocks)))
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Names of the columns it needs, contract's and derived."""
+        return tuple(dict.fromkeys(block.column for block in self.state.blocks))
 
     @property
     def feature_names(self) -> tuple[str, ...]:
         """Names of the matrix's columns."""
-        if self.state.encoding.categories == "codes":
-            categories = tuple(self.state.categories)
-        else:
-            categories = tuple(f"{name}={value}" for name, values in self.state.categories.items() for value in values)
-        return (*self.state.numbers, *(f"{name} band" for name in self.state.bands), *categories)
+        return tuple(chain.from_iterable(block.names for block in self.state.blocks))
 
     @property
     def categorical_features(self) -> tuple[int, ...]:
         """Positions of the matrix's columns that hold category codes."""
-        if self.state.encoding.categories != "codes":
-            return ()
-        total = len(self.feature_names)
-        return tuple(range(total - len(self.state.categories), total))
+        found, at = [], 0
+        for block in self.state.blocks:
+            if isinstance(block, CategoryBlock) and not block.onehot:
+                found.append(at)
+            at += len(block.names)
+        return tuple(found)
 
     def transform(self, columns: Columns) -> Matrix:
-        """The matrix of the columns, shape (rows, len(feature_names))."""
-        state = self.state
+        """The matrix of the columns, shape (rows, len(feature_names)); sparse where a block is."""
+        parts = [block.transform(columns) for block in self.state.blocks]
+        if any(block.is_sparse for block in self.state.blocks):
+            return sparse.hstack([sparse.csr_matrix(part) for part in parts], format="csr")
         rows = len(next(iter(columns.values())))
-        matrix = np.empty((rows, len(self.feature_names)))
-        at = 0
-        for name in state.numbers:
-            matrix[:, at] = self._number(name, columns[name])
-            at += 1
-        for name, limits in state.bands.items():
-            band = np.searchsorted(limits, columns[name], side="right")
-            matrix[:, at] = np.where(np.isnan(columns[name]), -1, band)  # missing is a band of its own
-            at += 1
-        for name, codes in self._codes.items():
-            coded = np.array([codes.get(value, np.nan) for value in columns[name]])
-            if state.encoding.categories == "codes":
-                matrix[:, at] = coded
-                at += 1
-            else:
-                matrix[:, at : at + len(codes)] = coded[:, None] == np.arange(len(codes))
-                at += len(codes)
-        return matrix
-
-    def _number(self, name: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        values = _logged(values, name in self.state.logs)
-        if not self.state.encoding.scale:
-            return values
-        scaled = (values - self.state.means[name]) / self.state.deviations[name]
-        return np.nan_to_num(scaled, nan=0.0)
+        return np.concatenate(parts, axis=1) if parts else np.zeros((rows, 0))
 
 
-def _logged(values: NDArray[np.float64], wanted: bool) -> NDArray[np.float64]:
-    return np.log1p(values) if wanted else values
+def _contract_blocks(problem: Problem, name: str, encoding: Encoding, values: NDArray[Any]) -> Iterator[Block]:
+    column = problem.columns[name]
+    if isinstance(column, CategoryColumn):
+        yield _names_block(name, column.values, encoding, values)
+    elif isinstance(column, LabelsColumn):
+        yield LabelsBlock(column=name, values=column.values or _usual(chain.from_iterable(v for v in values if v)))
+    elif isinstance(column, DateTimeColumn):
+        yield MomentBlock.fit(name, values, scaled=encoding.scale)
+    elif isinstance(column, TextColumn):
+        yield TextSizeBlock.fit(name, values, scaled=encoding.scale)
+        yield from _text_blocks(name, column, encoding, values)
+    else:
+        log = encoding.log and isinstance(column, NumberColumn) and column.log
+        yield _number_block(name, encoding, values, log=log)
+        if encoding.bands and isinstance(column, NumberColumn) and column.bands:
+            yield BandBlock(column=name, limits=column.bands)
 
 
-def _finite_or(value: np.floating[Any], otherwise: float) -> float:
-    return float(value) if np.isfinite(value) else otherwise
+def _derived_block(name: str, encoding: Encoding, values: NDArray[Any]) -> Block:
+    if values.dtype.kind == "f":
+        return _number_block(name, encoding, values, log=False)
+    return _names_block(name, (), encoding, values)
 
 
-def _deviation(values: NDArray[np.float64]) -> float:
-    """The standard deviation; 1 for a constant column, which is then neither divided by zero nor by rounding errors."""
-    deviation = _finite_or(np.nanstd(values), 0.0)
-    rounding = 10 * np.finfo(np.float64).eps * np.abs(_finite_or(np.nanmean(values), 0.0))
-    return deviation if deviation > rounding else 1.0
+def _number_block(name: str, encoding: Encoding, values: NDArray[np.float64], *, log: bool) -> NumberBlock:
+    if not encoding.scale:
+        return NumberBlock(column=name, log=log)
+    return NumberBlock(column=name, log=log, scale=Scale.of(np.log1p(values) if log else values))
+
+
+def _names_block(name: str, listed: tuple[str, ...], encoding: Encoding, values: NDArray[Any]) -> CategoryBlock:
+    """Of the names the contract lists, or else of those usual in the training rows."""
+    onehot = encoding.categories == "onehot"
+    known = listed or _usual(value for value in values if value is not None)
+    return CategoryBlock(column=name, values=known, other=not listed, onehot=onehot)
+
+
+def _text_blocks(name: str, column: TextColumn, encoding: Encoding, values: NDArray[Any]) -> Iterator[TextBlock]:
+    texts = [text for text in values if text is not None]
+    short = bool(texts) and sum(map(len, texts)) / len(texts) <= LONG_TEXT
+    wanted: dict[Unit, int] = {"words": encoding.words, "characters": encoding.characters if short else 0}
+    for unit, tokens_max in wanted.items():
+        if tokens_max and column.hashed:
+            yield TextBlock(column=name, unit=unit, hashed=True)
+        elif tokens_max:
+            yield TextBlock.fit(name, unit, texts, tokens_max)
+
+
+def _usual(names: Any) -> tuple[str, ...]:
+    """The names of enough rows to learn from, the commonest first, no more than can be told apart."""
+    counts = Counter(names)
+    usual = sorted((name for name, n in counts.items() if n >= LEARNED_ROWS_MIN), key=lambda n: (-counts[n], n))
+    return tuple(usual[:LEARNED_MAX])

@@ -18,11 +18,12 @@ from labline.contract import CONTRACT_FILE, Columns, Problem, columns_from_recor
 from labline.contract.examples import example_records
 from labline.errors import BundleError
 from labline.features import FEATURES_FILE, DerivedFeatures, Encoder, EncoderState, read_features
-from labline.model.families import MEMBERS, LightGBMMember
-from labline.model.tasks import Answer, Scores, Task, task_of
+from labline.model.families import FAMILIES, Member
+from labline.model.tasks import Answer, AnswerRule, Scores, Task, task_of
 
 MANIFEST_FILE = "manifest.json"
 ENCODER_FILE = "encoder.json"
+RULE_FILE = "rule.json"
 GOLDEN_FILE = "golden.json"
 PROFILE_FILE = "profile.json"
 GOLDEN_ROWS = 32
@@ -48,7 +49,7 @@ class Manifest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     problem: str
     family: str
     labline: str
@@ -64,7 +65,8 @@ class Contents:
 
     problem_folder: Path
     encoder: Encoder
-    member: LightGBMMember
+    member: Member
+    rule: AnswerRule
     manifest: Manifest
 
 
@@ -75,7 +77,7 @@ class Bundle:
         folder: where it is.
         manifest: what it says of itself.
         problem: its contract.
-        task: the contract's task.
+        task: the contract's task, under the rule for answers that was learned with it.
         digest: SHA-256 of the manifest, and with it of everything in the bundle.
     """
 
@@ -83,12 +85,13 @@ class Bundle:
         self.folder = folder
         self.manifest = manifest
         self.problem = problem
-        self.task: Task = task_of(problem)
+        rule = AnswerRule.model_validate_json((folder / RULE_FILE).read_bytes())
+        self.task: Task = task_of(problem).ruled_by(rule)
         self.digest = bundle_digest(folder)
         state = EncoderState.model_validate_json((folder / ENCODER_FILE).read_bytes())
         self.encoder = Encoder(state)
-        self._derived: DerivedFeatures = read_features(folder / FEATURES_FILE, problem).only(state.numbers)
-        self.member = MEMBERS[manifest.family].load(folder)
+        self._derived: DerivedFeatures = read_features(folder / FEATURES_FILE, problem).only(self.encoder.reads)
+        self.member = FAMILIES[manifest.family].member.load(folder)
 
     @classmethod
     def load(cls, folder: Path) -> Bundle:
@@ -150,7 +153,7 @@ def check_whole(folder: Path) -> Manifest:
         BundleError: names the file that is missing, altered, or code that was added.
     """
     manifest = read_manifest(folder)
-    if manifest.family not in MEMBERS:
+    if manifest.family not in FAMILIES:
         raise BundleError(
             f"its family {manifest.family!r} is not known here",
             where=str(folder),
@@ -178,6 +181,7 @@ def write_bundle(folder: Path, contents: Contents) -> Bundle:
     if (contents.problem_folder / FEATURES_FILE).is_file():
         shutil.copy(contents.problem_folder / FEATURES_FILE, folder)
     (folder / ENCODER_FILE).write_text(contents.encoder.state.model_dump_json(indent=1), encoding="utf-8")
+    (folder / RULE_FILE).write_text(contents.rule.model_dump_json(), encoding="utf-8")
     contents.member.save(folder)
     _seal(folder, contents.manifest)  # a first time, so that the golden answers can be made by the bundle itself
     bundle = Bundle(folder, contents.manifest, read_problem(folder / CONTRACT_FILE))

@@ -46,14 +46,26 @@ def evaluate(task: Task, metric: str, target: Target, scores: Scores, seed: int)
     return Evaluation(len(target), figures, interval, task.tables(target, scores))
 
 
-def difference(task: Task, metric: str, target: Target, ours: Scores, theirs: Scores, seed: int) -> Interval:
+@dataclass(frozen=True)
+class Judged:
+    """What one model says of some rows, under its own task: its order of classes, and its rule for answers."""
+
+    task: Task
+    target: Target
+    scores: Scores
+
+    def metric(self, name: str, rows: NDArray[np.intp] | slice = slice(None)) -> float:
+        """The metric over all rows, or those at the given positions."""
+        return self.task.metric(name, self.target[rows], self.scores[rows])
+
+
+def difference(metric: str, ours: Judged, theirs: Judged, seed: int) -> Interval:
     """`ours` minus `theirs` in the metric, resampled in pairs: the same rows for both."""
 
     def gap(rows: NDArray[np.intp]) -> float:
-        drawn = target[rows]
-        return task.metric(metric, drawn, ours[rows]) - task.metric(metric, drawn, theirs[rows])
+        return ours.metric(metric, rows) - theirs.metric(metric, rows)
 
-    return _interval(gap, gap(np.arange(len(target))), len(target), seed)
+    return _interval(gap, gap(np.arange(len(ours.target))), len(ours.target), seed)
 
 
 def _interval(figure: Callable[[NDArray[np.intp]], float], value: float, rows: int, seed: int) -> Interval:

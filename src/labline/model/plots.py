@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from labline.model.tasks import ClassFigures
+
 FEATURES_SHOWN = 25
+LABELS_SHOWN = 50
 BINS = 10
 COLOUR = "#2f6f8f"
 
@@ -45,10 +48,19 @@ def importance_plot(names: Sequence[str], importances: NDArray[np.float64]) -> F
     return figure
 
 
-def calibration_plot(target: NDArray[Any], scores: NDArray[np.float64]) -> Figure:
-    """Confidence of the chosen class against how often it was right, in ten bins of as many rows each."""
-    confidence = scores.max(axis=1)
-    right = scores.argmax(axis=1) == target
+def labels_plot(figures: Sequence[ClassFigures]) -> Figure:
+    """F1 of the commonest labels, with the number of rows that have them."""
+    shown = sorted(figures, key=lambda label: -label.rows)[:LABELS_SHOWN][::-1]
+    figure = Figure(figsize=(7, 1.2 + 0.22 * len(shown)), layout="constrained")
+    axes = figure.subplots()
+    axes.barh([f"{label.name} ({label.rows:,})" for label in shown], [label.f1 for label in shown], color=COLOUR)
+    axes.set(xlim=(0, 1), xlabel="F1", title="Labels (held-out rows that have them)")
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def calibration_plot(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> Figure:
+    """Confidence against how often it was right, both of shape (answers,), in ten bins of as many answers each."""
     groups = np.array_split(np.argsort(confidence), min(BINS, len(confidence)))
     said = [confidence[group].mean() for group in groups]
     was = [right[group].mean() for group in groups]
@@ -64,12 +76,15 @@ def calibration_plot(target: NDArray[Any], scores: NDArray[np.float64]) -> Figur
     return figure
 
 
-def regression_plot(target: NDArray[Any], scores: NDArray[np.float64]) -> Figure:
-    """Predicted against true values."""
+def regression_plot(target: NDArray[Any], scores: NDArray[np.float64], *, unit: str = "", log: bool = False) -> Figure:
+    """Predicted against true values, on log scales where the target is spread over magnitudes."""
     figure = Figure(figsize=(5, 5), layout="constrained")
     axes = figure.subplots()
     limits = [min(target.min(), scores.min()), max(target.max(), scores.max())]
     axes.plot(limits, limits, color="grey", linestyle="--")
     axes.scatter(target, scores, s=6, alpha=0.4, color=COLOUR)
-    axes.set(xlabel="true", ylabel="predicted", title="Predicted against true, held-out rows")
+    if log:
+        axes.set(xscale="symlog", yscale="symlog")
+    title = "Predicted against true, held-out rows"
+    axes.set(xlabel=f"true{unit}", ylabel=f"predicted{unit}", title=title)
     return figure

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from labline.model.evaluation import Interval, difference
-from labline.model.tasks import Scores, Target, Task, greater_is_better
+from labline.model.evaluation import Interval, Judged, difference
+from labline.model.tasks import greater_is_better
 
 
 @dataclass(frozen=True)
@@ -16,27 +16,17 @@ class Decision:
     reason: str
 
 
-@dataclass(frozen=True)
-class Contest:
-    """The held-out rows' target, and what both bundles say of these rows."""
-
-    target: Target
-    challenger: Scores
-    champion: Scores
-
-
-def decide(task: Task, metric: str, contest: Contest, seed: int) -> Decision:
+def decide(metric: str, challenger: Judged, champion: Judged, seed: int) -> Decision:
     """Promote when the challenger is better on the same rows; a tie or less keeps the champion.
 
     The reason gives the difference with its 95 % interval from a paired bootstrap.
     """
-    ours = task.metric(metric, contest.target, contest.challenger)
-    theirs = task.metric(metric, contest.target, contest.champion)
-    gap: Interval = difference(task, metric, contest.target, contest.challenger, contest.champion, seed)
+    ours, theirs = challenger.metric(metric), champion.metric(metric)
+    gap: Interval = difference(metric, challenger, champion, seed)
     better = gap.value > 0 if greater_is_better(metric) else gap.value < 0
     verdict = "better" if better else "not better"
     return Decision(
         better,
-        f"challenger is {verdict} on the same {len(contest.target):,} held-out rows: {metric} {ours:.4f} against "
+        f"challenger is {verdict} on the same {len(challenger.target):,} held-out rows: {metric} {ours:.4f} against "
         f"{theirs:.4f}, difference {gap.value:+.4f} [{gap.low:+.4f}, {gap.high:+.4f}]",
     )

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from labline.contract import settle
+from labline.contract.signature import INTERVAL
 from labline.model.bundle import Bundle
 from labline.model.tasks import Scores
 
@@ -33,11 +34,20 @@ def score_frame(bundle: Bundle, frame: pd.DataFrame) -> Scores:
 
 
 def predictions_frame(bundle: Bundle, scores: Scores, index: pd.Index[Any]) -> pd.DataFrame:
-    """Scores as a frame: `prediction`, then one column a class."""
-    frame = pd.DataFrame({"prediction": bundle.task.decisions(scores)}, index=index)
+    """Scores as a frame: `prediction`, then one column a class, or both ends of the interval where there is one.
+
+    A prediction of several labels is a list.
+    """
+    answers = bundle.task.answers(scores)
+    predictions: Any = [answer.prediction for answer in answers]
+    if bundle.problem.task in {"binary", "multiclass"}:
+        predictions = pd.array(predictions, dtype="str")
+    frame = pd.DataFrame({"prediction": predictions}, index=index)
     if bundle.task.classes:
-        frame = frame.astype({"prediction": "str"})
-        frame[list(bundle.task.classes)] = scores
+        return pd.concat([frame, pd.DataFrame(scores, index=index, columns=list(bundle.task.classes))], axis=1)
+    if bundle.problem.value.interval:
+        ends = [answer.interval for answer in answers]
+        return pd.concat([frame, pd.DataFrame(ends, index=index, columns=[*INTERVAL])], axis=1)
     return frame
 
 

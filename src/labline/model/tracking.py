@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from labline.contract import DateTimeColumn, NumberColumn
 from labline.contract.examples import example_record
 from labline.contract.signature import signature
 from labline.model.bundle import Bundle
@@ -25,7 +26,7 @@ KIND = "labline.kind"
 TRIED = "tried"
 TRAINING = "training"
 # What loading the bundle needs besides Labline itself, which is installed from its own checkout.
-REQUIREMENTS = ("lightgbm", "numpy", "pandas", "pydantic", "pyyaml")
+REQUIREMENTS = ("lightgbm", "numpy", "pandas", "pydantic", "pyyaml", "scipy")
 
 
 @dataclass(frozen=True)
@@ -47,10 +48,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Holdout:
-    """The held-out rows' target, and the bundle's scores for them."""
+    """The held-out rows' target, the bundle's scores for them, and the best baseline's metrics."""
 
     target: Target
     scores: Scores
+    baseline: dict[str, float]
 
 
 def log_training(
@@ -72,6 +74,8 @@ def log_training(
             mlflow.set_tags(tags)
             mlflow.log_params(fitted.parameters | {"seed": manifest.data.seed})
             mlflow.log_metrics(_figures(fitted.best) | _holdout_figures(evaluation))
+            mlflow.set_tag("labline.baseline", fitted.baseline.name)
+            mlflow.log_metrics({f"baseline_holdout_{name}": value for name, value in holdout.baseline.items()})
             _log_lineage(bundle)
             _log_tables(evaluation)
             plots = bundle.task.plots(holdout.target, holdout.scores)
@@ -93,8 +97,12 @@ def _log_bundle(bundle: Bundle) -> str:
     """Log the bundle as a pyfunc model; returns its address."""
     import mlflow
 
-    record = example_record(bundle.problem)
-    example = pd.DataFrame([record])
+    example = pd.DataFrame([example_record(bundle.problem)])
+    for name, column in bundle.problem.columns.items():
+        if isinstance(column, DateTimeColumn):
+            example[name] = pd.to_datetime(example[name])
+        elif isinstance(column, NumberColumn):
+            example[name] = example[name].astype("float64")
     logged = mlflow.pyfunc.log_model(
         name=ARTIFACT,
         loader_module="labline.model.pyfunc",
@@ -127,6 +135,7 @@ def _log_tables(evaluation: Evaluation) -> None:
     if evaluation.tables.per_class:
         rows: list[dict[str, Any]] = [vars(figures) for figures in evaluation.tables.per_class]
         mlflow.log_dict({"holdout": rows}, "tables/per_class.json")
+    if evaluation.tables.confusion.size:
         mlflow.log_dict({"true_by_predicted": evaluation.tables.confusion.tolist()}, "tables/confusion_matrix.json")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,6 +13,7 @@ from scipy import stats
 from labline.monitoring.profile import CategoryProfile, NumberProfile
 
 EXPECTED_MIN = 5.0  # cells expected to hold fewer are pooled (Cochran 1954)
+STRANGERS_MIN = 1.0  # a single cell may hold as few (ibidem)
 
 
 @dataclass(frozen=True)
@@ -48,29 +50,43 @@ def number_drift(profile: NumberProfile, values: NDArray[np.float64]) -> Drift:
 
 
 def category_drift(profile: CategoryProfile, values: NDArray[np.object_]) -> Drift:
-    """Pearson's chi-square test of both samples' counts, rare names pooled; the effect is Cramér's V (1946)."""
-    names, counts = np.unique(np.array([value for value in values if value is not None], dtype=str), return_counts=True)
-    window = dict(zip(names.tolist(), counts.tolist(), strict=True))
-    every = sorted({*profile.counts, *window})
-    table = np.array([[source.get(name, 0) for name in every] for source in (profile.counts, window)], dtype=float)
-    if not table.size or not table.sum(axis=1).all():
+    """Pearson's chi-square test of both samples' counts, rare names pooled; the effect is Cramér's V (1946).
+
+    Names that the profile never met are a cell of their own; so many of its names stand for them as it met just once,
+    which is how often a new one is to be expected (Good 1953).
+    """
+    met = Counter(value for value in values if value is not None)
+    strangers = met.total() - sum(met[name] for name in profile.counts)
+    if profile.others:  # a stranger may be one of the names that are not kept
+        table = [(profile.others, strangers), (0, 0), *((n, met[name]) for name, n in profile.counts.items())]
+    else:
+        once = sum(n == 1 for n in profile.counts.values())
+        table = [(0, 0), (once, strangers), *((n if n > 1 else 0, met[name]) for name, n in profile.counts.items())]
+    counts = np.array(table, dtype=float).T
+    if not counts.sum(axis=1).all():
         return NOTHING_TO_TEST
-    table = _pooled(table)
-    if table.shape[1] < 2:
+    counts = _pooled(counts)
+    if counts.shape[1] < 2:
         return NOTHING_TO_TEST
-    found = stats.chi2_contingency(table, correction=False)
-    ours, theirs = table / table.sum(axis=1, keepdims=True)
+    found = stats.chi2_contingency(counts, correction=False)
+    ours, theirs = counts / counts.sum(axis=1, keepdims=True)
     # V of the shares, as if both samples were of one size; with their sizes it would shrink with the smaller's part
     effect = float(np.sqrt(np.sum((ours - theirs) ** 2 / (2 * (ours + theirs)))))
     return Drift("chi-square", float(found.statistic), float(found.pvalue), effect)
 
 
-def _pooled(table: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The table with its rarest columns added up, until every expected count of the smaller sample is large enough."""
-    table = table[:, np.argsort(table.sum(axis=0), kind="stable")]
-    share = table.sum(axis=1).min() / table.sum()
-    expected = table.sum(axis=0) * share
-    count = int(np.searchsorted(np.cumsum(expected), EXPECTED_MIN)) + 1
-    if expected[0] >= EXPECTED_MIN or count > table.shape[1]:
-        return table if expected[0] >= EXPECTED_MIN else table[:, :0]
-    return np.column_stack([table[:, :count].sum(axis=1), table[:, count:]])
+def _pooled(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The counts with all that are rare added up; the first column is rare anyhow, the second are the strangers.
+
+    Which names are rare the reference says alone: chosen by the window too, they would differ by the choice.
+    """
+    smaller = counts.sum(axis=1).min()
+    expected = counts[0] * smaller / counts[0].sum()
+    share = smaller / counts.sum()
+    rare = expected < EXPECTED_MIN
+    rare[:2] = True, counts[:, 1].sum() * share < STRANGERS_MIN
+    pool, usual = counts[:, rare].sum(axis=1), counts[:, ~rare]
+    if pool.sum() * share >= EXPECTED_MIN or not usual.size:
+        return np.column_stack([pool, usual])
+    usual[:, usual.sum(axis=0).argmin()] += pool
+    return usual

@@ -46,7 +46,7 @@ class Logged:
     problem: str
     version: int
     input: dict[str, Any]
-    prediction: str | float
+    prediction: str | float | list[str]
     probabilities: dict[str, float]
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from labline.contract import CategoryColumn, Columns, Problem
+from labline.contract import Column, Columns, Problem, TextColumn, is_missing
 from labline.model.tasks import Scores, Task
 
 KNOTS = 256
+NAMES_MAX = 1000  # of an open column there may be any number
+SECONDS_PER_DAY = 86_400
 PREDICTION = "prediction"
 
 
@@ -33,13 +37,14 @@ class NumberProfile(BaseModel):
 
 
 class CategoryProfile(BaseModel):
-    """How often each name occurs."""
+    """How often each of the commonest names occurs, and how often all the others together."""
 
     model_config = ConfigDict(frozen=True)
 
     rows: int
     missing: int
     counts: dict[str, int]
+    others: int = 0
 
 
 class Profile(BaseModel):
@@ -58,15 +63,40 @@ def make_profile(
     problem: Problem, columns: Columns, task: Task, holdout_scores: Scores, holdout: Mapping[str, float]
 ) -> Profile:
     """The profile of training columns and held-out predictions."""
-    decisions = task.decisions(holdout_scores)
-    categories = {name for name, column in problem.columns.items() if isinstance(column, CategoryColumn)}
+    profiles = {name: profile_of(columns[name], column) for name, column in problem.columns.items()}
     return Profile(
         rows=len(next(iter(columns.values()))),
-        numbers={name: profile_numbers(columns[name]) for name in problem.columns if name not in categories},
-        categories={name: profile_names(columns[name]) for name in problem.columns if name in categories},
-        prediction=profile_names(decisions) if task.classes else profile_numbers(decisions),
+        numbers={name: found for name, found in profiles.items() if isinstance(found, NumberProfile)},
+        categories={name: found for name, found in profiles.items() if isinstance(found, CategoryProfile)},
+        prediction=profile_of(task.decisions(holdout_scores)),
         holdout=dict(holdout),
     )
+
+
+def profile_of(values: NDArray[Any], column: Column | None = None) -> NumberProfile | CategoryProfile:
+    """The profile of a plain column, or of predictions where no column is given."""
+    measures = measured(values, column)
+    if measures.dtype.kind == "f":
+        return profile_numbers(measures)
+    return profile_names(measures, rows=len(values), missing=int(is_missing(values).sum()))
+
+
+def measured(values: NDArray[Any], column: Column | None = None) -> NDArray[Any]:
+    """What is compared of a plain column, or of predictions where no column is given.
+
+    Numbers and names as they are, of shape (rows,); moments as days since 1970; texts by their length in characters;
+    of lists every name in them, so that there may be more or fewer than rows.
+    """
+    if values.dtype.kind == "M":
+        return np.where(np.isnat(values), np.nan, values.astype("datetime64[s]").astype(np.float64) / SECONDS_PER_DAY)
+    if isinstance(column, TextColumn):
+        return np.array([np.nan if text is None else len(text) for text in values], dtype=np.float64)
+    if values.dtype.kind == "f":
+        return values
+    names = [name for value in values for name in (value if isinstance(value, tuple) else (value,))]
+    found = np.empty(len(names), dtype=object)
+    found[:] = names
+    return found
 
 
 def profile_numbers(values: NDArray[np.float64]) -> NumberProfile:
@@ -86,12 +116,16 @@ def profile_numbers(values: NDArray[np.float64]) -> NumberProfile:
     )
 
 
-def profile_names(values: NDArray[np.object_]) -> CategoryProfile:
-    """The profile of names, shape (rows,), None for missing."""
+def profile_names(
+    values: NDArray[np.object_], *, rows: int | None = None, missing: int | None = None
+) -> CategoryProfile:
+    """The profile of names, shape (names,), None for missing; `rows` and `missing` where a row may have several."""
     known = [value for value in values if value is not None]
-    names, counts = np.unique(np.array(known, dtype=str), return_counts=True)
+    counts = Counter(known)
+    kept = sorted(counts, key=lambda name: (-counts[name], name))[:NAMES_MAX]
     return CategoryProfile(
-        rows=len(values),
-        missing=len(values) - len(known),
-        counts=dict(zip(names.tolist(), counts.tolist(), strict=True)),
+        rows=len(values) if rows is None else rows,
+        missing=len(values) - len(known) if missing is None else missing,
+        counts={name: counts[name] for name in sorted(kept)},
+        others=len(known) - sum(counts[name] for name in kept),
     )

@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 from pydantic import BaseModel, ConfigDict
 
-from labline.contract import CategoryColumn, Columns, Problem
+from labline.contract import Column, Columns, LabelsColumn, Problem
 from labline.errors import DataError
 from labline.monitoring.kinds import ReportKind
-from labline.monitoring.profile import PREDICTION
+from labline.monitoring.profile import PREDICTION, measured
 
 SEED = 7  # a page made twice from the same rows shows the same sample
 
@@ -75,12 +76,15 @@ def write_report(
         side: _sampled(_frame(problem, rows, kind), rows_max, f"{side} rows", notes)
         for side, rows in (("reference", reference), ("window", current))
     }
+    if kind is ReportKind.MODEL_PERFORMANCE and problem.classes:
+        if frames["window"].empty:  # of several labels there may be rows without any
+            raise DataError("no label was given or true in the window", mend="ask for a larger window")
+        if not _comparable(problem, frames):
+            notes.append("the reference is left out: it and the window have not the same classes in them")
+            del frames["reference"]
     for name in _unusable(frames):
         notes.append(f"{name} is left out: it has no values on one side")
         frames = {side: frame.drop(columns=name) for side, frame in frames.items()}
-    if kind is ReportKind.MODEL_PERFORMANCE and problem.classes and not _comparable(problem, frames):
-        notes.append("the reference is left out: it and the window have not the same classes in them")
-        del frames["reference"]
     snapshot = _run(kind, problem, frames)
     folder.mkdir(parents=True, exist_ok=True)
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
@@ -99,11 +103,39 @@ def write_report(
 
 
 def _frame(problem: Problem, rows: ReportRows, kind: ReportKind) -> pd.DataFrame:
-    frame = pd.DataFrame({name: rows.columns[name] for name in problem.columns})
-    frame[PREDICTION] = rows.predictions
+    """One side's rows in types that Evidently knows: moments as days since 1970, texts and lists by their length.
+
+    Of a multilabel problem, outcomes are set out one label a row: names for drift, yes or no for performance.
+    """
+    outcomes = {PREDICTION: rows.predictions}
     if rows.labels is not None and kind is not ReportKind.DATA_DRIFT:
-        frame[problem.target] = rows.labels
-    return frame
+        outcomes[problem.target] = rows.labels
+    if problem.task == "multilabel":
+        if kind is ReportKind.TARGET_DRIFT:
+            return pd.DataFrame({name: pd.Series(measured(values)) for name, values in outcomes.items()})
+        if kind is ReportKind.MODEL_PERFORMANCE:
+            return _decisions_frame(problem, outcomes)
+        outcomes = {name: _lengths(values) for name, values in outcomes.items()}
+    columns = {name: _comparable_values(rows.columns[name], column) for name, column in problem.columns.items()}
+    return pd.DataFrame(columns | outcomes)
+
+
+def _comparable_values(values: np.ndarray[Any, Any], column: Column) -> np.ndarray[Any, Any]:
+    return _lengths(values) if isinstance(column, LabelsColumn) else measured(values, column)
+
+
+def _lengths(lists: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    return np.array([np.nan if names is None else len(names) for names in lists], dtype=np.float64)
+
+
+def _decisions_frame(problem: Problem, outcomes: Mapping[str, np.ndarray[Any, Any]]) -> pd.DataFrame:
+    """Every decision on a label that was given or true: whether it was, so that the page shows micro averages."""
+    decided = [
+        (name, "yes" if name in given else "no", "yes" if name in true else "no")
+        for given, true in zip(outcomes[PREDICTION], outcomes[problem.target], strict=True)
+        for name in sorted({*given, *true} & {*problem.classes})
+    ]
+    return pd.DataFrame(decided, columns=["label", PREDICTION, problem.target], dtype="str")
 
 
 def _sampled(frame: pd.DataFrame, rows_max: int, what: str, notes: list[str]) -> pd.DataFrame:
@@ -124,10 +156,9 @@ def _run(kind: ReportKind, problem: Problem, frames: Mapping[str, pd.DataFrame])
     from evidently import DataDefinition, Dataset, Regression, Report
 
     both = set.intersection(*(set(frame.columns) for frame in frames.values()))
-    names = [name for name, column in problem.columns.items() if isinstance(column, CategoryColumn)]
     outcome = [PREDICTION, problem.target]
-    categories = [name for name in (*names, *(outcome if problem.classes else ())) if name in both]
-    numbers = [name for name in both if name not in categories]
+    numbers = [name for name in both if all(is_numeric_dtype(frame[name]) for frame in frames.values())]
+    categories = [name for name in both if name not in numbers]
     labelled: dict[str, Any] = {}
     if {*outcome} <= both:
         if problem.classes:
@@ -135,7 +166,7 @@ def _run(kind: ReportKind, problem: Problem, frames: Mapping[str, pd.DataFrame])
         else:
             labelled["regression"] = [Regression(target=problem.target, prediction=PREDICTION)]
     definition = DataDefinition(numerical_columns=numbers, categorical_columns=categories, **labelled)
-    order = [name for name in (*problem.columns, *outcome) if name in both]
+    order = [name for name in (*problem.columns, "label", *outcome) if name in both]
     sides = {side: Dataset.from_pandas(frame[order], data_definition=definition) for side, frame in frames.items()}
     with np.errstate(all="ignore"):
         return Report(_metrics(kind, problem, order)).run(sides["window"], sides.get("reference"))
@@ -160,7 +191,7 @@ def _classification(problem: Problem, frames: Mapping[str, pd.DataFrame]) -> Any
 
     pairs = [names for frame in frames.values() if len(names := _classes_met(problem, frame)) == 2]
     common = set.intersection(*pairs) if pairs else set()
-    for name in reversed(problem.classes):
+    for name in ("yes", *reversed(problem.classes)) if problem.task == "multilabel" else reversed(problem.classes):
         if name in common:
             return BinaryClassification(target=problem.target, prediction_labels=PREDICTION, pos_label=name)
     return MulticlassClassification(target=problem.target, prediction_labels=PREDICTION)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,10 +13,19 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from labline.config.monitoring import Monitoring
-from labline.contract import Columns, NumberColumn, Problem
+from labline.contract import (
+    CategoryColumn,
+    Column,
+    Columns,
+    DateTimeColumn,
+    LabelsColumn,
+    NumberColumn,
+    Problem,
+    is_missing,
+)
 from labline.model.bundle import Bundle
 from labline.monitoring.drift import Drift, category_drift, number_drift
-from labline.monitoring.profile import PREDICTION, NumberProfile, Profile
+from labline.monitoring.profile import PREDICTION, CategoryProfile, NumberProfile, Profile, measured
 
 Status = Literal["ok", "warn", "drift", "insufficient_data"]
 WindowSource = Literal["log", "current"]
@@ -28,7 +38,7 @@ class Window:
     Attributes:
         source: the prediction log, or the "current" set.
         columns: the contract's columns, each of shape (rows,).
-        predictions: shape (rows,): class names or values.
+        predictions: shape (rows,): class names, values, or tuples of labels.
         given: the columns before the contract's policies clipped or dropped anything; None where that is not known.
         labels: shape (rows,), or None.
         performance: the task's metrics against the labels, or None.
@@ -112,17 +122,18 @@ def summarise(
         said = f"{window.rows} rows in the window; {settings.rows_min} are needed to say anything"
         return Summary(status="insufficient_data", reasons=[said], **base)
     names = [*problem.columns, PREDICTION]
-    drifts = [_drift(name, profile, window) for name in names]
+    drifts = [_drift(name, problem, profile, window) for name in names]
     significant = _benjamini_hochberg([drift.p_value for drift in drifts], settings.alpha)
     rows = [
-        _column(name, problem, profile, window, drift, bool(flag) and drift.effect >= settings.effect_floor)
+        _column(name, problem, profile, window, drift, drifted=_drifted(problem, name, drift, bool(flag), settings))
         for name, drift, flag in zip(names, drifts, significant, strict=True)
     ]
     columns, prediction = rows[:-1], rows[-1]
     status, reasons = _status(columns, prediction, window.rows, settings)
     counts: dict[str, int] = {}
     if problem.classes:
-        counts = {name: int((window.predictions == name).sum()) for name in problem.classes}
+        met = Counter(measured(window.predictions).tolist())
+        counts = {name: met[name] for name in problem.classes}
     return Summary(
         status=status,
         reasons=reasons,
@@ -134,36 +145,39 @@ def summarise(
     )
 
 
-def _drift(name: str, profile: Profile, window: Window) -> Drift:
+def _reference(name: str, profile: Profile) -> NumberProfile | CategoryProfile:
     if name == PREDICTION:
-        reference, values = profile.prediction, window.predictions
-    else:
-        reference, values = profile.numbers.get(name) or profile.categories[name], window.columns[name]
+        return profile.prediction
+    return profile.numbers.get(name) or profile.categories[name]
+
+
+def _drift(name: str, problem: Problem, profile: Profile, window: Window) -> Drift:
+    reference = _reference(name, profile)
+    values = window.predictions if name == PREDICTION else window.columns[name]
+    measures = measured(values, problem.columns.get(name))
     if isinstance(reference, NumberProfile):
-        return number_drift(reference, values)
-    return category_drift(reference, values)
+        return number_drift(reference, measures)
+    return category_drift(reference, measures)
+
+
+def _drifted(problem: Problem, name: str, drift: Drift, significant: bool, settings: Monitoring) -> bool:
+    """Significant and large enough to matter; moments never, for time goes on by itself."""
+    if isinstance(problem.columns.get(name), DateTimeColumn):
+        return False
+    return significant and drift.effect >= settings.effect_floor
 
 
 def _column(
-    name: str, problem: Problem, profile: Profile, window: Window, drift: Drift, drifted: bool
+    name: str, problem: Problem, profile: Profile, window: Window, drift: Drift, *, drifted: bool
 ) -> ColumnSummary:
-    reference: Any = profile.prediction if name == PREDICTION else None
+    reference = _reference(name, profile)
     values = window.predictions if name == PREDICTION else window.columns[name]
-    if reference is None:
-        reference = profile.numbers.get(name) or profile.categories[name]
     given = values if name == PREDICTION else (window.given or window.columns)[name]
-    new: list[str] = []
-    if isinstance(reference, NumberProfile):
-        missing = float(np.isnan(values).mean())
-    else:
-        missing = float(np.mean([value is None for value in values]))
-        new = sorted({value for value in given if value is not None} - set(reference.counts))
     column = problem.columns.get(name)
-    outside = 0.0
-    if isinstance(column, NumberColumn):
-        low = -np.inf if column.minimum is None else column.minimum
-        high = np.inf if column.maximum is None else column.maximum
-        outside = float(np.mean((given < low) | (given > high)))
+    new: list[str] = []
+    listed = isinstance(column, CategoryColumn | LabelsColumn) and not column.is_open
+    if isinstance(reference, CategoryProfile) and (listed or name == PREDICTION):
+        new = sorted({value for value in measured(given) if value is not None} - set(reference.counts))
     return ColumnSummary(
         column=name,
         test=drift.test,
@@ -171,11 +185,24 @@ def _column(
         p_value=drift.p_value,
         effect=drift.effect,
         drifted=drifted,
-        missing_share=missing,
+        missing_share=float(is_missing(values).mean()),
         reference_missing_share=reference.missing / max(reference.rows, 1),
         new_categories=new,
-        out_of_range_share=outside,
+        out_of_range_share=_outside(column, given),
     )
+
+
+def _outside(column: Column | None, values: NDArray[Any]) -> float:
+    """Share of the values beyond the column's limits."""
+    if not isinstance(column, NumberColumn | DateTimeColumn):
+        return 0.0
+    kind = values.dtype
+    outside = np.zeros(len(values), dtype=bool)
+    if column.minimum is not None:
+        outside |= values < np.array(column.minimum, dtype=kind)
+    if column.maximum is not None:
+        outside |= values > np.array(column.maximum, dtype=kind)
+    return float(outside.mean())
 
 
 def _benjamini_hochberg(p_values: Sequence[float], alpha: float) -> NDArray[np.bool_]:

@@ -2,6 +2,7 @@
 
 from labline.pipeline.champion import Served, champion, served, served_from
 from labline.pipeline.data import Checked, check, prepare
+from labline.pipeline.drafting import Drafted, draft
 from labline.pipeline.monitoring import monitor, report
 from labline.pipeline.predicting import predict, score
 from labline.pipeline.problem import open_problem
@@ -11,12 +12,14 @@ from labline.pipeline.up import bring_up
 
 __all__ = [
     "Checked",
+    "Drafted",
     "Promotion",
     "Served",
     "Trained",
     "bring_up",
     "champion",
     "check",
+    "draft",
     "history",
     "leaderboard",
     "monitor",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
 from loguru import logger
 
 from labline.config import Config
@@ -66,13 +68,19 @@ def prepare(
     for index, role in enumerate(ROLES):
         if files and role not in files:
             continue
-        progress(f"take {role} rows", index / len(ROLES))
-        taken = take(problem, role, source, config, files.get(role))
+        share = index / len(ROLES)
+        progress(f"take {role} rows", share)
+        taken = take(problem, role, source, config, files.get(role), partial(_at, progress, share))
         if taken is not None:
             snapshot = snapshots.keep(taken, role)
             logger.info("{} {}: {:,} rows from {}", problem.name, role, snapshot.rows, snapshot.origin)
             kept.append(snapshot)
     return kept
+
+
+def _at(progress: Progress, share: float, text: str, done: float = 0.0) -> None:
+    """Told of rows read, of which no one knows how many there will be: the bar stays where it is."""
+    progress(text, share + done)
 
 
 def check(config: Config, problem: Problem, progress: Progress = silent) -> list[Checked]:
@@ -81,7 +89,7 @@ def check(config: Config, problem: Problem, progress: Progress = silent) -> list
     Raises:
         DataError: no rows were taken yet.
     """
-    from labline.data import Snapshots, check_frame
+    from labline.data import Snapshots, check_frame, usable
     from labline.data.leakage import determining_columns, overlap
 
     snapshots = Snapshots(config.settings.data, problem)
@@ -92,7 +100,10 @@ def check(config: Config, problem: Problem, progress: Progress = silent) -> list
             continue
         progress(f"check {role} rows", index / len(ROLES))
         frame = snapshots.read(role, snapshot.sha256)
-        found = check_frame(frame, problem, with_target=role == "train" or problem.target in frame)
+        if role == "train":
+            frame, found = usable(frame, problem)
+        else:
+            found = check_frame(frame, problem, with_target=problem.target in frame)
         if role != "train" or not found.ok:
             checked.append(Checked(snapshot, found))
             continue
@@ -114,4 +125,5 @@ def split_of(config: Config, problem: Problem, frame: pd.DataFrame) -> Split:
 
 def columns_of(problem: Problem, frame: pd.DataFrame) -> Columns:
     """Plain columns of a frame, the contract's policies applied."""
-    return settle(problem, {name: frame[name].to_numpy() for name in problem.columns})
+    absent = np.full(len(frame), None, dtype=object)  # a column that may be missing may be left out
+    return settle(problem, {name: frame[name].to_numpy() if name in frame else absent for name in problem.columns})

@@ -81,7 +81,9 @@ def read_window(config: Config, served: Served, rows: int, source: WindowSource)
     log = PredictionLog(open_database(config.storage.database_url.get_secret_value()))
     found = log.last(bundle.problem.name, rows, served.version)
     given = {name: [row.input.get(name) for row in found] for name in bundle.problem.columns}
-    predictions = np.array([row.prediction for row in found], dtype=object if bundle.problem.classes else float)
+    answered = [tuple(p) if isinstance(p, list) else p for p in (row.prediction for row in found)]
+    predictions = np.empty(len(answered), dtype=object if bundle.problem.classes else float)
+    predictions[:] = answered
     return Window(
         source="log",
         columns=settle(bundle.problem, given),
@@ -107,7 +109,7 @@ def _current_window(config: Config, bundle: Bundle) -> Window:
         source="current",
         columns=columns,
         predictions=bundle.task.decisions(scores),
-        labels=frame[problem.target].to_numpy() if labelled else None,
+        labels=bundle.task.truth(frame[problem.target]) if labelled else None,
         performance=bundle.task.metrics(bundle.task.encode(frame[problem.target]), scores) if labelled else None,
     )
 
@@ -117,7 +119,7 @@ def _report_rows(bundle: Bundle, frame: pd.DataFrame) -> ReportRows:
 
     columns = columns_of(bundle.problem, frame)
     decisions = bundle.task.decisions(bundle.scores(columns))
-    return ReportRows(columns, decisions, frame[bundle.problem.target].to_numpy())
+    return ReportRows(columns, decisions, bundle.task.truth(frame[bundle.problem.target]))
 
 
 def _window_rows(window: Window) -> ReportRows:

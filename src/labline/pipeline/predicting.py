@@ -19,7 +19,7 @@ CHUNK = 100_000  # rows; between them progress can be told
 
 
 def predict(config: Config, problem: Problem, source: str, target: Path, progress: Progress = silent) -> int:
-    """Score every row of a CSV or Parquet file with the champion into another; gives the number of rows.
+    """Score every row of a file with the champion into another; gives the number of rows.
 
     The output has the id column, where the input has it, then `prediction` and a probability for each class. Rows
     keep their order.

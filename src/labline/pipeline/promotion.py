@@ -17,10 +17,10 @@ from labline.contract.diff import compare
 from labline.database import open_database
 from labline.errors import ContractError, RegistryError
 from labline.model.bundle import Bundle
+from labline.model.evaluation import Judged
 from labline.model.ledger import Action, Entry, Ledger
-from labline.model.promotion import Contest, Decision, decide
+from labline.model.promotion import Decision, decide
 from labline.model.registry import CHAMPION, Registry, Version
-from labline.model.tasks import Scores
 from labline.pipeline.champion import contract_of, served_from
 from labline.pipeline.data import columns_of
 from labline.pipeline.training import divided_frames, holdout_frame
@@ -143,9 +143,7 @@ def _compare(
             unlike = f"the champion was trained on all but {len(frame)} of the rows the challenger has not seen"
     if unlike:
         return Decision(False, f"challenger and champion cannot be compared on the same rows: {unlike}")
-    target = ours.task.encode(frame[ours.problem.target])
-    contest = Contest(target, _scores(ours, frame), _scores(theirs, frame, order=ours.problem.classes))
-    return decide(ours.task, problem.metric, contest, config.training.seed)
+    return decide(problem.metric, _judged(ours, frame), _judged(theirs, frame), config.training.seed)
 
 
 def _unlike(ours: Problem, theirs: Problem, frame: pd.DataFrame) -> str:
@@ -155,7 +153,7 @@ def _unlike(ours: Problem, theirs: Problem, frame: pd.DataFrame) -> str:
             return f"{key} {getattr(ours, key)!r} against {getattr(theirs, key)!r}"
     if {*ours.classes} != {*theirs.classes}:
         return f"classes {', '.join(ours.classes)} against {', '.join(theirs.classes)}"
-    absent = [name for name in theirs.columns if name not in frame]
+    absent = [name for name, column in theirs.columns.items() if name not in frame and column.missing == "refuse"]
     return f"the rows lack {', '.join(absent)}, which the champion reads" if absent else ""
 
 
@@ -168,10 +166,10 @@ def _unseen(config: Config, frame: pd.DataFrame, champion: Bundle) -> pd.DataFra
     return frame[~np.isin(hashes_of(frame[shared]), hashes_of(trained[shared]))]
 
 
-def _scores(bundle: Bundle, frame: pd.DataFrame, order: tuple[str, ...] = ()) -> Scores:
-    """The bundle's scores for the rows, read by its own contract, its classes in the given order."""
-    scores = bundle.scores(columns_of(bundle.problem, frame))
-    return scores[:, [bundle.problem.classes.index(name) for name in order]] if order else scores
+def _judged(bundle: Bundle, frame: pd.DataFrame) -> Judged:
+    """What the bundle says of the rows, read by its own contract."""
+    target = bundle.task.encode(frame[bundle.problem.target])
+    return Judged(bundle.task, target, bundle.scores(columns_of(bundle.problem, frame)))
 
 
 def _crown(config: Config, registry: Registry, version: Version) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 from loguru import logger
 
 from labline import __version__
@@ -36,12 +35,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Trained:
-    """A registered challenger, and how it does on the hold-out."""
+    """A registered challenger, how it does on the hold-out, and how the best baseline does there."""
 
     version: Version
     bundle: Bundle
     fitted: Fitted
     evaluation: Evaluation
+    baseline: dict[str, float]
     seconds: float
 
 
@@ -52,8 +52,6 @@ def train(config: Config, problem: Problem, *, accept_leaks: bool = False, progr
         DataError: no rows, rows that break the contract, or a leak that was not accepted.
         RegistryError: MLflow is out of reach.
     """
-    from labline.model.tracking import Holdout, log_training
-
     started = time.monotonic()
     registry = Registry(config.storage, problem.name)
     registry.versions()  # out of reach? better said before training than after
@@ -67,19 +65,29 @@ def train(config: Config, problem: Problem, *, accept_leaks: bool = False, progr
     trainer = Trainer(problem, task_of(problem), derived, rows.columns, rows.target, config.training)
     fitted = trainer.run(lambda text, done=0.0: progress(text, 0.05 + 0.8 * done))
     progress("evaluate on the hold-out, log the run and register", 0.88)
-    manifest = _manifest(config, problem, checked.snapshot, fitted, holdout_rows=len(rows.holdout_target))
+    found = _registered(config, registry, fitted, rows, _manifest(config, problem, checked.snapshot, fitted, rows))
+    figures = found.evaluation
+    logger.info("{}: {} {} on {:,} held-out rows", found.version, problem.metric, figures.headline, figures.rows)
+    return replace(found, seconds=time.monotonic() - started)
+
+
+def _registered(config: Config, registry: Registry, fitted: Fitted, rows: _Rows, manifest: Manifest) -> Trained:
+    """Bundle what was fitted, measure the bundle, log the run and register it; its folder stays in the cache."""
+    from labline.model.tracking import Holdout, log_training
+
     config.settings.models.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=config.settings.models, prefix=".training-") as scratch:
-        contents = Contents(config.settings.problems / problem.name, fitted.encoder, fitted.member, manifest)
+        source = config.settings.problems / registry.problem
+        contents = Contents(source, fitted.encoder, fitted.member, fitted.rule, manifest)
         bundle, evaluation = _bundled(Path(scratch) / "bundle", contents, rows, config.training.seed)
-        scores = bundle.scores(rows.holdout_columns)
-        version = log_training(registry, bundle, fitted, evaluation, Holdout(rows.holdout_target, scores))
+        baseline = _baseline_figures(fitted, rows)
+        holdout = Holdout(rows.holdout_target, bundle.scores(rows.holdout_columns), baseline)
+        version = log_training(registry, bundle, fitted, evaluation, holdout)
         cached = registry.cached(version, config.settings.models / "cache")
         cached.parent.mkdir(parents=True, exist_ok=True)
         if not cached.is_dir():
             shutil.move(bundle.folder, cached)
-    logger.info("{}: {} {} on {:,} held-out rows", version, problem.metric, evaluation.headline, evaluation.rows)
-    return Trained(version, Bundle.load(cached), fitted, evaluation, time.monotonic() - started)
+    return Trained(version, Bundle.load(cached), fitted, evaluation, baseline, seconds=0.0)
 
 
 @dataclass(frozen=True)
@@ -93,9 +101,9 @@ class _Rows:
 
 
 def _divided(config: Config, problem: Problem, snapshot: Snapshot) -> _Rows:
-    from labline.data import Snapshots
+    from labline.data import Snapshots, usable
 
-    frame = Snapshots(config.settings.data, problem).read("train", snapshot.sha256)
+    frame, _ = usable(Snapshots(config.settings.data, problem).read("train", snapshot.sha256), problem)
     divided = split_of(config, problem, frame)
     target = task_of(problem).encode(frame[problem.target])
     return _Rows(
@@ -114,6 +122,13 @@ def _bundled(folder: Path, contents: Contents, rows: _Rows, seed: int) -> tuple[
     evaluation = evaluate(task, problem.metric, rows.holdout_target, scores, seed)
     profile = make_profile(problem, rows.columns, task, scores, evaluation.metrics)
     return finish_bundle(draft, profile.model_dump_json(indent=1), evaluation.metrics), evaluation
+
+
+def _baseline_figures(fitted: Fitted, rows: _Rows) -> dict[str, float]:
+    """The best baseline's metrics on the hold-out, under a rule learned on its own training rows."""
+    baseline = fitted.baseline
+    rule = baseline.task.learn_rule(rows.target, baseline.scores(rows.columns))
+    return baseline.task.ruled_by(rule).metrics(rows.holdout_target, baseline.scores(rows.holdout_columns))
 
 
 def leaderboard(config: Config, problem: Problem) -> list[Row]:
@@ -139,21 +154,29 @@ def _need_enough(problem: Problem, rows: _Rows, folds: int, *, where: str) -> No
     """Refuse rows from which nothing can be learned, or on which nothing can be measured."""
     train, held = rows.target, rows.holdout_target
     enough = len(train) >= 2 * folds and len(held) >= 2
-    counts = np.unique(train, return_counts=True)[1]
+    counts = {name: _rows_of(problem, rows, index) for index, name in enumerate(problem.classes)}
     if problem.classes:
-        enough = enough and len(counts) > 1
-    if problem.task == "binary":  # without both classes in every fold and in the hold-out its metrics are not defined
-        enough = enough and counts.min() >= folds and len(np.unique(held)) == 2
+        needed = folds if problem.task == "binary" else 1
+        learned = [name for name, (trained, _) in counts.items() if trained >= needed]
+        enough = enough and len(learned) > (problem.task != "multilabel")
+    if problem.task == "binary":  # without both classes in the hold-out its metrics are not defined
+        enough = enough and all(unseen for _, unseen in counts.values())
     if not enough:
-        both = np.concatenate([train, held])
-        classes = {name: int((both == index).sum()) for index, name in enumerate(problem.classes)}
-        said = "".join(f", {count} of class {name!r}" for name, count in classes.items() if count < 10)
+        few = {name: trained + unseen for name, (trained, unseen) in counts.items() if trained + unseen < 10}
+        said = "".join(f", {count} of class {name!r}" for name, count in few.items())
         raise DataError(
             f"too few rows: {len(train)} to train on and {len(held)} held out{said}", where=where, mend="bring more"
         )
 
 
-def _manifest(config: Config, problem: Problem, snapshot: Snapshot, fitted: Fitted, *, holdout_rows: int) -> Manifest:
+def _rows_of(problem: Problem, rows: _Rows, index: int) -> tuple[int, int]:
+    """How many rows to train on, and held out, are of a class, or have a label."""
+    if problem.task == "multilabel":
+        return int(rows.target[:, index].sum()), int(rows.holdout_target[:, index].sum())
+    return int((rows.target == index).sum()), int((rows.holdout_target == index).sum())
+
+
+def _manifest(config: Config, problem: Problem, snapshot: Snapshot, fitted: Fitted, rows: _Rows) -> Manifest:
     return Manifest(
         problem=problem.name,
         family=fitted.best.family,
@@ -164,7 +187,7 @@ def _manifest(config: Config, problem: Problem, snapshot: Snapshot, fitted: Fitt
             origin=snapshot.origin,
             sha256=snapshot.sha256,
             rows=snapshot.rows,
-            holdout_rows=holdout_rows,
+            holdout_rows=len(rows.holdout_target),
             seed=config.training.seed,
             holdout_share=config.training.holdout_share,
         ),
@@ -182,10 +205,10 @@ def divided_frames(config: Config, bundle: Bundle) -> tuple[pd.DataFrame, pd.Dat
     Raises:
         DataError: the snapshot is not in this workspace.
     """
-    from labline.data import Snapshots, split
+    from labline.data import Snapshots, split, usable
 
     data, problem = bundle.manifest.data, bundle.problem
-    frame = Snapshots(config.settings.data, problem).read("train", data.sha256)
+    frame, _ = usable(Snapshots(config.settings.data, problem).read("train", data.sha256), problem)
     strata = bundle.task.strata(bundle.task.encode(frame[problem.target]))
     rows = split(frame, problem, strata, share=data.holdout_share, seed=data.seed)
     return frame.iloc[rows.train], frame.iloc[rows.holdout]

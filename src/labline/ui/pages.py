@@ -7,7 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from labline.contract import CategoryColumn, Column, NumberColumn, Problem
+from labline.contract import CategoryColumn, Column, LabelsColumn, NumberColumn, Problem, TextColumn
 from labline.contract.examples import example_value
 from labline.model.bundle import Bundle
 from labline.monitoring.kinds import ReportKind
@@ -54,10 +54,14 @@ def _field(name: str, column: Column) -> dict[str, Any]:
         "minimum": None,
         "maximum": None,
         "values": (),
+        "closed": False,
+        "maximum_length": None,
     }
     if isinstance(column, NumberColumn):
         limits = {"minimum": column.minimum, "maximum": column.maximum} if column.out_of_range == "refuse" else {}
         field |= {"unit": column.unit, **limits}
-    elif isinstance(column, CategoryColumn):
-        field |= {"values": column.values}
+    elif isinstance(column, CategoryColumn | LabelsColumn):
+        field |= {"values": column.values, "closed": bool(column.values) and column.unknown == "refuse"}
+    elif isinstance(column, TextColumn):
+        field |= {"maximum_length": column.maximum_length}
     return field

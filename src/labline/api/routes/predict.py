@@ -61,9 +61,13 @@ async def _answered(loaded: Loaded, records: Sequence[BaseModel], services: Serv
     name = ModelName(name=loaded.bundle.problem.name, version=loaded.version)
     return [
         Prediction(
-            prediction_id=row.prediction_id, prediction=row.prediction, probabilities=row.probabilities, model=name
+            prediction_id=row.prediction_id,
+            prediction=answer.prediction,
+            probabilities=answer.probabilities,
+            interval=answer.interval,
+            model=name,
         )
-        for row in logged
+        for row, answer in zip(logged, answers, strict=True)
     ]
 
 

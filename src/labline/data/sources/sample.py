@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 SAMPLE_FILE = "sample.py"
 
 
+def generates(folder: Path, role: str) -> bool:
+    """Whether the problem has a sample, and one for this role."""
+    file = folder / SAMPLE_FILE
+    return file.is_file() and role in runpy.run_path(str(file))
+
+
 def generate(folder: Path, role: str, seed: int) -> pd.DataFrame:
     """The rows that `sample.py` of the problem's folder generates for a role (`train` or `current`).
 

@@ -10,10 +10,14 @@ from loguru import logger
 
 from labline.config import Config
 from labline.contract import Problem, Source
+from labline.contract.source import Dialect, SqlQuery
 from labline.data.sources import kaggle
-from labline.data.sources.files import read_frame
-from labline.data.sources.sample import generate
+from labline.data.sources.files import frame_of_chunks, read_frame
+from labline.data.sources.opening import shown
+from labline.data.sources.raw import query_chunks
+from labline.data.sources.sample import generate, generates
 from labline.errors import DataError
+from labline.progress import Progress, silent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,28 +36,40 @@ class Taken:
     origin: str
 
 
-def take(problem: Problem, role: Role, choice: Choice, config: Config, file: str | None = None) -> Taken | None:
-    """The rows for a role; None when the contract names no source of `current` rows and no file is given.
+def take(
+    problem: Problem,
+    role: Role,
+    choice: Choice,
+    config: Config,
+    file: str | None = None,
+    progress: Progress = silent,
+) -> Taken | None:
+    """The rows for a role; None of `current` rows where neither a file, nor the contract, nor a sample has any.
 
     Args:
         problem: the contract.
         role: `train` or `current`.
-        choice: `kaggle`, `sample`, or `auto`: the contract's own file, Kaggle where there are credentials, else the
-            sample.
+        choice: `kaggle`, `sample`, or `auto`: the contract's own file or query, Kaggle where there are credentials,
+            else the sample.
         config: folders, seed, patience with Kaggle.
         file: a path or fsspec address that goes before all of these.
+        progress: told how many rows were read, where there are many.
 
     Raises:
         DataError: the source cannot be read; `auto` never hides that by taking another one.
     """
-    if file is not None:
-        return _from_file(file, problem, config)
     source: Source | None = getattr(problem.sources, role)
-    if source is None and role == "current":
+    dialect = source.dialect if source is not None else problem.sources.train.dialect
+    if file is not None:
+        return _from_file(file, problem, dialect, config, progress)
+    folder = config.settings.problems / problem.name
+    named = source or problem.sources.train  # a sample may have current rows where the contract names no source of them
+    own = named.address or named.sql
+    sampled = choice == "sample" or (choice == "auto" and not own and not kaggle.has_credentials())
+    if source is None and not (sampled and generates(folder, role)):
         return None
-    assert source is not None
-    own_file = source.csv or source.parquet
-    if choice == "sample" or (choice == "auto" and not own_file and not kaggle.has_credentials()):
+    source = named
+    if sampled:
         if choice == "auto":
             logger.warning(
                 "{} {}: no Kaggle credentials found, so these rows are GENERATED SAMPLE DATA, not the real thing "
@@ -61,11 +77,14 @@ def take(problem: Problem, role: Role, choice: Choice, config: Config, file: str
                 problem.name,
                 role,
             )
-        frame = generate(config.settings.problems / problem.name, role, config.training.seed)
+        made = generate(folder, role, config.training.seed)
+        frame = frame_of_chunks([made], problem, Dialect())
         return Taken(frame, "sample", f"sample:{problem.name}/{role}?seed={config.training.seed}")
-    if own_file and choice == "auto":
-        at = own_file if "://" in own_file else str(config.settings.problems / problem.name / own_file)
-        return _from_file(at, problem, config)
+    if choice == "auto" and source.sql:
+        return _from_database(source.sql, problem, dialect, progress)
+    if choice == "auto" and source.address:
+        address = source.address if "://" in source.address else str(folder / source.address)
+        return _from_file(address, problem, dialect, config, progress)
     if source.kaggle is None:
         raise DataError(
             f"the contract names no Kaggle file for {role!r}",
@@ -74,9 +93,14 @@ def take(problem: Problem, role: Role, choice: Choice, config: Config, file: str
         )
     place = (source.kaggle.competition or source.kaggle.dataset or "").replace("/", "--")
     path = kaggle.fetch(source.kaggle, config.settings.data / "raw" / "kaggle" / place, config.kaggle)
-    return Taken(read_frame(str(path), problem), "kaggle", str(source.kaggle))
+    return Taken(read_frame(str(path), problem, dialect=dialect, progress=progress), "kaggle", str(source.kaggle))
 
 
-def _from_file(address: str, problem: Problem, config: Config) -> Taken:
-    frame = read_frame(address, problem, config.storage.object_store)
-    return Taken(frame, "file", address if "://" in address else f"file:{Path(address).resolve()}")
+def _from_file(address: str, problem: Problem, dialect: Dialect, config: Config, progress: Progress) -> Taken:
+    frame = read_frame(address, problem, config.storage.object_store, dialect, progress)
+    return Taken(frame, "file", shown(address) if "://" in address else f"file:{Path(address).resolve()}")
+
+
+def _from_database(query: SqlQuery, problem: Problem, dialect: Dialect, progress: Progress) -> Taken:
+    frame = frame_of_chunks(query_chunks(query), problem, dialect, progress)
+    return Taken(frame, "file", f"sql:{query.url_variable}")

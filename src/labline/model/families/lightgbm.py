@@ -5,55 +5,67 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
 from labline.features import Encoding, Matrix
-from labline.model.tasks import Target, Task
+from labline.model.families.base import Family, Fit, Member
 
+LABEL_SECONDS_MIN = 0.5
 ROUNDS_MAX = 2000
 PATIENCE = 50
+LEAVES_MIN = 10  # a tree of fewer rows than this many least leaves could hardly split
 ROWS_PER_THREAD = 2000  # fewer, and waking a second thread costs more than it saves
 FIT_ROWS_PER_THREAD = 10_000  # likewise; every round wakes it several times
 
 
 @dataclass(frozen=True)
-class LightGBMMember:
-    """A fitted booster; its native format is LightGBM's text file."""
+class LightGBMMember(Member):
+    """A fitted booster, or one a label; its native format is LightGBM's text file."""
 
-    booster: lightgbm.Booster
-    rounds: int
+    boosters: tuple[lightgbm.Booster, ...]
+    by_label: bool = False
     file_name: ClassVar[str] = "lightgbm.txt"
+    label_file_name: ClassVar[str] = "lightgbm-{label:04d}.txt"
+
+    @property
+    def rounds(self) -> int:
+        """Of the booster that has most."""
+        return max(booster.current_iteration() for booster in self.boosters)
 
     def predict(self, matrix: Matrix) -> NDArray[np.float64]:
         """Raw output: probabilities of shape (rows, classes) or (rows,) for binary, or values of shape (rows,)."""
-        threads = 1 if len(matrix) < ROWS_PER_THREAD else 0
-        return np.asarray(self.booster.predict(matrix, num_iteration=self.rounds, num_threads=threads))
+        threads = 1 if matrix.shape[0] < ROWS_PER_THREAD else 0
+        raw = [np.asarray(booster.predict(matrix, num_threads=threads)) for booster in self.boosters]
+        return np.asarray(np.column_stack(raw) if self.by_label else raw[0])
 
     def importances(self) -> NDArray[np.float64]:
         """Total gain of each feature's splits, shape (features,)."""
-        return np.asarray(self.booster.feature_importance("gain"), dtype=np.float64)
+        gains = [np.asarray(booster.feature_importance("gain"), dtype=np.float64) for booster in self.boosters]
+        return np.asarray(np.sum(gains, axis=0))
 
     def save(self, folder: Path) -> None:
-        """Write the booster into the folder."""
-        text = self.booster.model_to_string(num_iteration=self.rounds)
-        (folder / self.file_name).write_text(text, encoding="utf-8")
+        """Write the boosters into the folder."""
+        for label, booster in enumerate(self.boosters):
+            name = self.label_file_name.format(label=label) if self.by_label else self.file_name
+            (folder / name).write_text(booster.model_to_string(), encoding="utf-8")
 
     @classmethod
-    def load(cls, folder: Path) -> LightGBMMember:
-        """The booster that was saved in the folder; it gives the same answers to the last bit."""
-        booster = lightgbm.Booster(model_str=(folder / cls.file_name).read_text(encoding="utf-8"))
-        return cls(booster, booster.current_iteration())
+    def load(cls, folder: Path) -> Self:
+        """The boosters that were saved in the folder; they give the same answers to the last bit."""
+        by_label = not (folder / cls.file_name).is_file()
+        files = sorted(folder.glob("lightgbm-*.txt")) if by_label else [folder / cls.file_name]
+        return cls(tuple(lightgbm.Booster(model_str=file.read_text(encoding="utf-8")) for file in files), by_label)
 
 
-class LightGBM:
-    """The family: what encoding it wants, its defaults, how it is fitted."""
+class LightGBM(Family):
+    """Boosted trees; one booster a label where there are several."""
 
     name: ClassVar[str] = "lightgbm"
-    encoding: ClassVar[Encoding] = Encoding(categories="codes")
+    encoding: ClassVar[Encoding] = Encoding(categories="codes", words=1500)
     # Small trees on a part of the features each: on survey-sized tables these beat LightGBM's own defaults.
     defaults: ClassVar[dict[str, Any]] = {
         "learning_rate": 0.08,
@@ -64,50 +76,62 @@ class LightGBM:
         "bagging_freq": 1,
         "max_cat_to_onehot": 8,
     }
+    member: ClassVar[type[Member]] = LightGBMMember
+    keeps_deadlines: ClassVar[bool] = True
 
-    def fit(
-        self,
-        task: Task,
-        matrix: Matrix,
-        target: Target,
-        *,
-        categorical: tuple[int, ...],
-        seed: int,
-        validation: tuple[Matrix, Target] | None = None,
-        rounds: int = ROUNDS_MAX,
-        deadline: float | None = None,
-    ) -> LightGBMMember:
-        """A fitted member.
+    def affordable(self, seconds: float, labels: int) -> bool:
+        """A booster a label takes its time; with next to none, it would be boosting in name only."""
+        return labels == 1 or seconds / labels >= LABEL_SECONDS_MIN
 
-        Args:
-            task: gives the objective.
-            matrix: shape (rows, features).
-            target: shape (rows,).
-            categorical: positions of category codes in the matrix.
-            seed: fixes sampling; with it the fit is the same on every run that no deadline cuts short.
-            validation: rows to stop early on; without them all `rounds` are fitted.
-            rounds: most boosting rounds.
-            deadline: on the monotonic clock, in seconds; after it no round is added.
-        """
+    def fit(self, fit: Fit) -> LightGBMMember:
+        """A fitted member; it keeps the best round where there are rows to stop early on."""
+        rows = fit.matrix.shape[0]
         parameters = {
             **self.defaults,
-            **task.lightgbm(),
-            "seed": seed,
+            "min_child_samples": min(self.defaults["min_child_samples"], max(1, rows // LEAVES_MIN)),
+            **fit.task.lightgbm(),
+            "seed": fit.seed,
             "deterministic": True,
             "force_row_wise": True,
-            "num_threads": 1 if len(matrix) < FIT_ROWS_PER_THREAD else 0,  # deterministic: the result is the same
+            "num_threads": 1 if rows < FIT_ROWS_PER_THREAD else 0,  # deterministic: the result is the same
             "verbosity": -1,
         }
-        data = lightgbm.Dataset(matrix, target, categorical_feature=list(categorical))
-        callbacks: list[Any] = []
-        valid_sets = []
-        if validation is not None:
-            valid_sets.append(lightgbm.Dataset(*validation, reference=data))
-            callbacks.append(lightgbm.early_stopping(PATIENCE, verbose=False))
-        if deadline is not None:
-            callbacks.append(_stop_at(deadline))
-        booster = lightgbm.train(parameters, data, rounds, valid_sets=valid_sets, callbacks=callbacks)
-        return LightGBMMember(booster, booster.best_iteration if booster.best_iteration > 0 else rounds)
+        targets = list(fit.target.T) if fit.target.ndim == 2 else [fit.target]
+        data = lightgbm.Dataset(fit.matrix, categorical_feature=list(fit.categorical), free_raw_data=False)
+        valid = lightgbm.Dataset(fit.validation[0], reference=data, free_raw_data=False) if fit.validation else None
+        boosters = []
+        for index, target in enumerate(targets):  # the bins are made once for all of them
+            data.set_label(target)
+            if valid is not None and fit.validation is not None:
+                unseen = fit.validation[1]
+                valid.set_label(unseen[:, index] if unseen.ndim == 2 else unseen)
+            deadline = None if fit.deadline is None else _share(fit.deadline, len(targets) - index)
+            boosters.append(_boosted(parameters, data, valid, fit.rounds or ROUNDS_MAX, deadline))
+        return LightGBMMember(tuple(boosters), fit.target.ndim == 2)
+
+
+def _share(deadline: float, parts: int) -> float:
+    """The first of so many even parts of the time that is left."""
+    now = time.monotonic()
+    return now + (deadline - now) / parts
+
+
+def _boosted(
+    parameters: dict[str, Any],
+    data: lightgbm.Dataset,
+    valid: lightgbm.Dataset | None,
+    rounds: int,
+    deadline: float | None,
+) -> lightgbm.Booster:
+    callbacks: list[Any] = []
+    if valid is not None:
+        callbacks.append(lightgbm.early_stopping(PATIENCE, verbose=False))
+    if deadline is not None:
+        callbacks.append(_stop_at(deadline))
+    valid_sets = [] if valid is None else [valid]
+    booster = lightgbm.train(parameters, data, rounds, valid_sets=valid_sets, callbacks=callbacks)
+    best = booster.best_iteration
+    return lightgbm.Booster(model_str=booster.model_to_string(num_iteration=best if best > 0 else None))
 
 
 def _stop_at(deadline: float) -> Any:

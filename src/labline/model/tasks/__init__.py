@@ -3,8 +3,11 @@
 from labline.contract import Problem
 from labline.model.tasks.base import (
     Answer,
+    AnswerRule,
     Baseline,
     ClassFigures,
+    Link,
+    Prediction,
     Scores,
     Tables,
     Target,
@@ -12,12 +15,16 @@ from labline.model.tasks.base import (
     greater_is_better,
 )
 from labline.model.tasks.classification import Classification
+from labline.model.tasks.multilabel import Multilabel
 from labline.model.tasks.regression import Regression
 
 __all__ = [
     "Answer",
+    "AnswerRule",
     "Baseline",
     "ClassFigures",
+    "Link",
+    "Prediction",
     "Scores",
     "Tables",
     "Target",
@@ -29,4 +36,5 @@ __all__ = [
 
 def task_of(problem: Problem) -> Task:
     """The task of a problem."""
-    return Regression() if problem.task == "regression" else Classification(problem)
+    kinds: dict[str, type[Task]] = {"regression": Regression, "multilabel": Multilabel}
+    return kinds.get(problem.task, Classification)(problem)  # type: ignore[call-arg]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
 
 from labline.features import Encoding
 
@@ -20,25 +22,56 @@ if TYPE_CHECKING:
 Scores = NDArray[np.float64]
 """What members predict: probabilities of shape (rows, classes), or values of shape (rows,)."""
 Target = NDArray[Any]
-"""The encoded target, shape (rows,): class indices, or float64."""
+"""The encoded target: class indices or float64, shape (rows,); for multilabel 0 or 1, shape (rows, classes)."""
+Prediction = str | float | list[str]
+"""A class, a value, or labels, as JSON has it."""
 
-LOWER_IS_BETTER = frozenset({"log_loss", "rmse", "mae"})
+LOWER_IS_BETTER = frozenset({"log_loss", "rmse", "mae", "rmsle"})
+Link = Literal["softmax", "sigmoid", "identity"]
+
+
+class AnswerRule(BaseModel):
+    """How scores become answers, learned from predictions for rows that a model had not seen; kept in the bundle.
+
+    Attributes:
+        thresholds: of multilabel: from which probability on each label is given.
+        offsets: of regression: what is added to a prediction for both ends of its interval, on the scale learned.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    thresholds: tuple[float, ...] = ()
+    offsets: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One prediction as a person reads it; `probabilities` by class, empty for regression."""
+    """One prediction as a person reads it.
 
-    prediction: str | float
-    probabilities: dict[str, float]
+    Attributes:
+        prediction: the class, the value, or the labels.
+        probabilities: by class; empty for a value.
+        interval: of a value, where the contract wants one.
+    """
+
+    prediction: Prediction
+    probabilities: dict[str, float] = field(default_factory=dict)
+    interval: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """A simple model that every candidate stands beside, and the encoding it wants."""
+    """A simple model that every candidate stands beside.
+
+    Attributes:
+        estimator: a scikit-learn estimator.
+        encoding: of the matrix it is fitted to; None: it gets the names and numbers of `reads` as they are.
+        reads: columns it gets where there is no encoding.
+    """
 
     estimator: BaseEstimator
-    encoding: Encoding
+    encoding: Encoding | None
+    reads: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,33 +103,58 @@ class Task(ABC):
 
     Attributes:
         classes: names of the classes that scores have a column for, in that order; none for regression.
+        link: from a linear model's sums to scores.
+        rule: how scores become answers; the untaught one until `taught` has made another.
     """
 
+    # pylint: disable=no-self-use  # what most tasks leave as it is here, others do with what they are
+
     classes: tuple[str, ...] = ()
+    link: Link
+    rule: AnswerRule = AnswerRule()
 
     @abstractmethod
     def encode(self, target: pd.Series[Any]) -> Target:
+        """The target as it is measured against."""
+
+    def truth(self, target: pd.Series[Any]) -> NDArray[Any]:
+        """The target in the shape of `decisions`, shape (rows,)."""
+        return target.to_numpy()
+
+    def to_fit(self, target: Target) -> Target:
         """The target as members learn it."""
+        return target
 
     @abstractmethod
     def strata(self, target: Target) -> NDArray[np.intp]:
-        """The stratum of each row, for splits: its class, or its band of the target."""
+        """The stratum of each row, for splits, shape (rows,): its class, or its band of the target."""
 
     @abstractmethod
     def lightgbm(self) -> dict[str, Any]:
-        """LightGBM's objective and validation metric."""
+        """LightGBM's objective and validation metric; for multilabel, of one label."""
 
     @abstractmethod
     def scores(self, raw: NDArray[np.float64]) -> Scores:
-        """A booster's raw output in the shape of `Scores`."""
+        """A member's raw output in the shape of `Scores`."""
 
     @abstractmethod
-    def estimated(self, estimator: Any, matrix: NDArray[np.float64]) -> Scores:
+    def estimated(self, estimator: Any, matrix: Any) -> Scores:
         """A fitted scikit-learn estimator's scores."""
 
     @abstractmethod
     def baselines(self, seed: int) -> dict[str, Baseline]:
         """Baselines by name, the simplest first."""
+
+    def learn_rule(self, target: Target, scores: Scores) -> AnswerRule:
+        """The rule for answers, from scores of rows that the scoring model had not seen; most tasks need none."""
+        del target, scores
+        return AnswerRule()
+
+    def ruled_by(self, rule: AnswerRule) -> Self:
+        """The same task with another rule."""
+        other = copy(self)
+        other.rule = rule
+        return other
 
     @abstractmethod
     def _metrics(self, target: Target, scores: Scores) -> dict[str, Callable[[], float]]:
@@ -116,7 +174,7 @@ class Task(ABC):
 
     @abstractmethod
     def decisions(self, scores: Scores) -> NDArray[Any]:
-        """The predicted class name or value of each row, shape (rows,)."""
+        """The predicted class name, value, or tuple of labels of each row, shape (rows,)."""
 
     @abstractmethod
     def tables(self, target: Target, scores: Scores) -> Tables:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from labline.contract import Problem
 from labline.features import Encoding
-from labline.model.tasks.base import Answer, Baseline, ClassFigures, Scores, Tables, Target, Task
+from labline.model.tasks.base import Answer, Baseline, ClassFigures, Link, Scores, Tables, Target, Task
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,6 +23,8 @@ class Classification(Task):
 
     def __init__(self, problem: Problem) -> None:
         self.classes = problem.classes
+        self.link: Link = "sigmoid" if len(self.classes) == 2 else "softmax"
+        self._baseline_by = problem.baseline_by
         self._names = np.array(problem.classes, dtype=object)
 
     def encode(self, target: pd.Series[Any]) -> Target:
@@ -44,25 +46,25 @@ class Classification(Task):
         """Two columns where the booster gives the positive class alone."""
         return np.column_stack([1.0 - raw, raw]) if raw.ndim == 1 else raw
 
-    def estimated(self, estimator: Any, matrix: NDArray[np.float64]) -> Scores:
+    def estimated(self, estimator: Any, matrix: Any) -> Scores:
         """Probabilities; zero for a class the estimator never saw."""
-        scores = np.zeros((len(matrix), len(self.classes)))
+        scores = np.zeros((matrix.shape[0], len(self.classes)))
         scores[:, estimator.classes_.astype(int)] = estimator.predict_proba(matrix)
         return scores
 
     def baselines(self, seed: int) -> dict[str, Baseline]:
-        """The most frequent class, a single tree, and a linear model."""
+        """The most frequent class, the contract's own rule, and a single tree."""
         from sklearn.dummy import DummyClassifier
-        from sklearn.linear_model import LogisticRegression
         from sklearn.tree import DecisionTreeClassifier
 
-        linear = Encoding(categories="onehot", bands=True, log=True, scale=True)
+        from labline.model.tasks.by_group import UsualByGroup
+
         tree = DecisionTreeClassifier(min_samples_leaf=20, random_state=seed)
+        rule = {"rule": Baseline(UsualByGroup(classes=True), None, self._baseline_by)} if self._baseline_by else {}
         return {
             "majority": Baseline(DummyClassifier(strategy="prior"), Encoding()),
-            "tree": Baseline(tree, Encoding(categories="onehot")),
-            # few features and many rows: Newton's steps are few, and each is cheap
-            "linear": Baseline(LogisticRegression(solver="newton-cholesky", max_iter=50, tol=1e-3), linear),
+            **rule,
+            "tree": Baseline(tree, Encoding(categories="onehot", scale=True, words=300)),
         }
 
     def _metrics(self, target: Target, scores: Scores) -> dict[str, Callable[[], float]]:
@@ -116,5 +118,5 @@ class Classification(Task):
 
         return {
             "confusion_matrix.png": confusion_plot(self.classes, self.tables(target, scores).confusion),
-            "calibration.png": calibration_plot(target, scores),
+            "calibration.png": calibration_plot(scores.max(axis=1), scores.argmax(axis=1) == target),
         }

@@ -15,14 +15,17 @@ from loguru import logger
 from labline.config.kaggle import Kaggle
 from labline.contract.source import KaggleFile
 from labline.data.sources.kaggle.credentials import TOKEN_PAGE, key_file, username_and_key
-from labline.data.sources.kaggle.failures import brief, explained, may_pass
+from labline.data.sources.kaggle.failures import brief, explained, is_unknown, may_pass
 from labline.errors import DataError
 
+PACKINGS = (".7z", ".zip")  # how competitions list a file that they hold packed only
 SILENCE_SECONDS = 60.0  # the client itself would wait for a silent server for ever
 
 
 def download(source: KaggleFile, folder: Path, settings: Kaggle, origin: str) -> Path:
     """The file as Kaggle serves it, under `folder`; tried again where waiting may help.
+
+    A file that a competition does not know is looked for under its packed names too.
 
     Raises:
         DataError: Kaggle refuses, cannot be reached, or its client cannot be used.
@@ -32,11 +35,16 @@ def download(source: KaggleFile, folder: Path, settings: Kaggle, origin: str) ->
     from urllib3.exceptions import HTTPError
 
     wait = settings.wait_seconds
+    packed = [source.model_copy(update={"file": source.file + packing}) for packing in PACKINGS]
+    asked, others = source, packed if source.competition and not source.file.endswith(PACKINGS) else []
     for attempt in count(1):
         try:
             with redirect_stdout(io.StringIO()):  # it prints, and with VERBOSE set even the key
-                return _attempt(_signed_in(api_class, source, origin), source, folder / str(attempt))
+                return _attempt(_signed_in(api_class, source, origin), asked, folder / str(attempt))
         except (RequestException, HTTPError, ValueError, SystemExit) as error:
+            if is_unknown(error) and others:
+                asked = others.pop(0)
+                continue
             if attempt >= settings.attempts or not may_pass(error):
                 # Not chained: the client's own text may hold the signed address, which lets anyone download.
                 raise explained(error, source, origin) from None

@@ -24,6 +24,11 @@ def brief(error: BaseException) -> str:
     return type(error).__name__ if status is None else f"Kaggle answers {status}"
 
 
+def is_unknown(error: BaseException) -> bool:
+    """Whether Kaggle has no file of that name."""
+    return _status(error) == 404
+
+
 def may_pass(error: BaseException) -> bool:
     """Whether the error may be gone when the download is tried again."""
     from requests import exceptions

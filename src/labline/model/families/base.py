@@ -1,0 +1,88 @@
+"""What every family says of itself, and what its fitted members can do."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labline.features import Encoding, Matrix
+from labline.model.tasks import Target, Task
+
+
+class Member(ABC):
+    """A fitted model of a family."""
+
+    @property
+    @abstractmethod
+    def rounds(self) -> int:
+        """Boosting rounds it uses; 0 where there are none."""
+
+    @abstractmethod
+    def predict(self, matrix: Matrix) -> NDArray[np.float64]:
+        """Raw output for the task's `scores`: probabilities of shape (rows, classes) or, binary, (rows,); or values."""
+
+    @abstractmethod
+    def importances(self) -> NDArray[np.float64]:
+        """How much each feature matters, shape (features,), in the family's own measure."""
+
+    @abstractmethod
+    def save(self, folder: Path) -> None:
+        """Write it into the folder, in its native format."""
+
+    @classmethod
+    @abstractmethod
+    def load(cls, folder: Path) -> Self:
+        """The one that was saved in the folder; it gives the same answers to the last bit."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One fit that is asked for.
+
+    Attributes:
+        task: gives the objective.
+        matrix: shape (rows, features).
+        target: as the task fits it: shape (rows,), or (rows, labels).
+        categorical: positions of category codes in the matrix.
+        seed: fixes what is drawn; with it the fit is the same on every run that no deadline cuts short.
+        validation: rows to stop early on; without them all `rounds` are fitted.
+        rounds: most boosting rounds; None: the family's own limit.
+        deadline: on the monotonic clock, in seconds; after it no round is added.
+    """
+
+    task: Task
+    matrix: Matrix
+    target: Target
+    categorical: tuple[int, ...]
+    seed: int
+    validation: tuple[Matrix, Target] | None = None
+    rounds: int | None = None
+    deadline: float | None = None
+
+
+class Family(ABC):
+    """A kind of model: what encoding it wants, its defaults, how it is fitted.
+
+    Attributes:
+        keeps_deadlines: a fit ends in time, with what it has by then.
+    """
+
+    name: ClassVar[str]
+    encoding: ClassVar[Encoding]
+    defaults: ClassVar[dict[str, Any]]
+    member: ClassVar[type[Member]]
+    keeps_deadlines: ClassVar[bool] = False
+
+    def affordable(self, seconds: float, labels: int) -> bool:  # pylint: disable=no-self-use  # others ask themselves
+        """Whether one fit has a chance to be of use in that time; `labels` is 1 but for multilabel."""
+        del seconds, labels
+        return True
+
+    @abstractmethod
+    def fit(self, fit: Fit) -> Member:
+        """A fitted member."""

@@ -1,0 +1,204 @@
+"""The families: what they learn, dense and sparse, and that a saved member gives the same bits."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from labline.model.families import FAMILIES, Fit, LightGBM, Linear
+from labline.model.families.linear import ROWS_MAX, LinearMember
+from labline.model.tasks import Target, Task, task_of
+from tests.model.test_tasks import BINARY, MULTICLASS, MULTILABEL, REGRESSION, problem
+
+ROWS = 600
+SIGNAL = np.random.default_rng(0).normal(size=(ROWS, 3))
+TARGETS: dict[str, tuple[Task, Target]] = {
+    "binary": (BINARY, (SIGNAL[:, 0] + SIGNAL[:, 1] > 0).astype(np.intp)),
+    "multiclass": (MULTICLASS, SIGNAL.argmax(axis=1)),
+    "multilabel": (MULTILABEL, (SIGNAL[:, :2] > 0.3).astype(np.int8)),
+    "regression": (REGRESSION, SIGNAL @ [3.0, -2.0, 1.0] + 10),
+}
+
+
+def matrix(*, wide: bool) -> Any:
+    """The signal among noise; as sparse rows it has 2,000 columns, of which most are empty."""
+    random = np.random.default_rng(1)
+    if not wide:
+        return np.column_stack([SIGNAL, random.normal(size=(ROWS, 2))])
+    noise = sparse.random_array((ROWS, 2000), density=0.002, rng=random)
+    return sparse.csr_matrix(sparse.hstack([sparse.csr_matrix(SIGNAL), noise]))
+
+
+def fit(task: Task, rows: Any, target: Target, **more: Any) -> Fit:
+    return Fit(task, rows, target, categorical=(), seed=7, **more)
+
+
+@pytest.mark.parametrize("wide", [False, True], ids=["dense", "sparse"])
+@pytest.mark.parametrize("name", TARGETS)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_family_learns_what_there_is_and_loads_as_it_was_saved(
+    family: str, name: str, wide: bool, tmp_path: Path
+) -> None:
+    task, target = TARGETS[name]
+    rows = matrix(wide=wide)
+    member = FAMILIES[family].fit(fit(task, rows[:450], target[:450], rounds=200))
+    member.save(tmp_path)
+    loaded = FAMILIES[family].member.load(tmp_path)
+    raw = member.predict(rows)
+
+    assert loaded.predict(rows).tobytes() == raw.tobytes()
+    assert (raw.dtype, loaded.rounds) == (np.float64, member.rounds)
+    alone = np.concatenate([np.atleast_1d(member.predict(rows[at : at + 1])) for at in range(450, ROWS)])
+    assert alone.tobytes() == raw[450:].tobytes()  # a row gets the same bits alone and among others
+    importances = member.importances()
+    assert importances.shape == (rows.shape[1],)
+    assert set(np.argsort(-importances)[:2]) <= {0, 1, 2}
+    _see_that_it_learned(task, target[450:], task.scores(raw)[450:])
+
+
+def _see_that_it_learned(task: Task, target: Target, scores: np.ndarray) -> None:
+    assert np.isfinite(scores).all()
+    if task is REGRESSION:
+        assert task.metric("r2", target, scores) > 0.75
+        return
+    assert scores.shape == (len(target), len(task.classes))
+    assert ((scores >= 0) & (scores <= 1)).all()
+    if task is MULTILABEL:
+        assert task.metric("f1_macro", target, scores) > 0.85
+    else:
+        np.testing.assert_allclose(scores.sum(axis=1), 1)
+        assert task.metric("accuracy", target, scores) > 0.75
+
+
+# Linear
+
+
+def test_linear_coefficients_are_those_of_scikit_learn() -> None:
+    from sklearn.linear_model import LogisticRegression, Ridge
+
+    rows = matrix(wide=False)
+    ridge = Linear().fit(fit(REGRESSION, rows, TARGETS["regression"][1]))
+    theirs = Ridge(alpha=1.0).fit(rows, TARGETS["regression"][1])
+    np.testing.assert_allclose(ridge.predict(rows), theirs.predict(rows), rtol=1e-5)
+    for task, target in (TARGETS["binary"], TARGETS["multiclass"]):
+        model = LogisticRegression(C=1.0, tol=1e-8, max_iter=1000).fit(rows, target)
+        ours = task.scores(Linear().fit(fit(task, rows, target)).predict(rows))
+        np.testing.assert_allclose(ours, model.predict_proba(rows), atol=1e-2)
+
+
+def test_a_linear_file_is_no_pickle_and_is_read_without_scikit_learn(tmp_path: Path) -> None:
+    task, target = TARGETS["multiclass"]
+    member = Linear().fit(fit(task, matrix(wide=False), target))
+    member.save(tmp_path)
+    with np.load(tmp_path / "linear.npz", allow_pickle=False) as arrays:
+        assert set(arrays) == {"coefficients", "intercepts", "link"}
+        assert arrays["coefficients"].dtype == np.float32
+        assert arrays["coefficients"].shape == (5, 3)
+        assert arrays["link"].item() == "softmax"
+    assert member.rounds == LinearMember.load(tmp_path).rounds == 0
+
+
+@pytest.mark.parametrize("met", [(0, 1), (0, 2), (1, 2), (0,), (2,)])
+@pytest.mark.parametrize("wide", [False, True], ids=["dense", "sparse"])
+def test_a_class_that_no_row_has_never_wins_and_the_others_keep_their_places(met: tuple[int, ...], wide: bool) -> None:
+    task, target = TARGETS["multiclass"]
+    rows = matrix(wide=wide)
+    kept = np.isin(target, met)
+    scores = task.scores(Linear().fit(fit(task, rows[kept], target[kept])).predict(rows))
+
+    assert scores.shape == (ROWS, 3)
+    absent = [index for index in range(3) if index not in met]
+    assert (scores[:, absent] < 0.01).all()
+    assert (scores[kept].argmax(axis=1) == target[kept]).mean() > 0.9
+
+
+@pytest.mark.parametrize("wide", [False, True], ids=["dense", "sparse"])
+def test_of_many_classes_those_that_have_rows_keep_their_places_around_one_that_has_none(wide: bool) -> None:
+    task = task_of(problem("multiclass", "a", "nobody", "b", "c"))
+    target = np.array([0, 2, 3])[TARGETS["multiclass"][1]]
+    rows = matrix(wide=wide)
+    scores = task.scores(Linear().fit(fit(task, rows, target)).predict(rows))
+    assert (scores[:, 1] < 1e-6).all()
+    assert (scores.argmax(axis=1) == target).mean() > 0.9
+
+
+@pytest.mark.parametrize("answer", [0, 1])
+def test_of_two_classes_the_only_one_there_is_is_always_the_answer(answer: int) -> None:
+    rows = matrix(wide=False)
+    scores = BINARY.scores(Linear().fit(fit(BINARY, rows, np.full(ROWS, answer))).predict(rows))
+    assert (scores.argmax(axis=1) == answer).all()
+    assert np.isfinite(scores).all()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("share", [0, 1])
+def test_a_label_that_no_row_has_or_every_row_has_is_never_or_always_given(family: str, share: int) -> None:
+    target = TARGETS["multilabel"][1].copy()
+    target[:, 1] = share
+    rows = matrix(wide=False)
+    scores = FAMILIES[family].fit(fit(MULTILABEL, rows, target, rounds=150)).predict(rows)
+    np.testing.assert_allclose(scores[:, 1], share, atol=1e-3)
+    assert ((scores[:, 0] > 0.5) == target[:, 0]).mean() > 0.9
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_single_label_is_still_a_column(family: str) -> None:
+    task = task_of(problem("multilabel", "only", metric="jaccard"))
+    rows = matrix(wide=False)
+    target = TARGETS["multilabel"][1][:, :1]
+    member = FAMILIES[family].fit(fit(task, rows, target, rounds=20))
+    assert task.scores(member.predict(rows)).shape == (ROWS, 1)
+    assert task.scores(member.predict(rows[:1])).shape == (1, 1)
+
+
+def test_of_very_many_rows_a_linear_model_draws_as_many_as_tell_it_something() -> None:
+    rows = np.random.default_rng(0).normal(size=(ROWS_MAX + 5, 1))
+    target = 2 * rows[:, 0] + 1
+    member = Linear().fit(fit(REGRESSION, rows, target))
+    assert member.predict(rows[:3]) == pytest.approx(target[:3], rel=1e-3)
+
+
+# LightGBM
+
+
+def test_there_is_a_booster_a_label_and_each_stops_where_its_own_label_is_best(tmp_path: Path) -> None:
+    task, target = TARGETS["multilabel"]
+    target = np.column_stack([target[:, 0], np.random.default_rng(3).integers(0, 2, ROWS)])  # the second is noise
+    rows = matrix(wide=False)
+    member = LightGBM().fit(fit(task, rows[:400], target[:400], validation=(rows[400:], target[400:])))
+    first, second = (booster.current_iteration() for booster in member.boosters)
+    assert first > 3 * second >= 1
+    assert member.rounds == first
+    member.save(tmp_path)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["lightgbm-0000.txt", "lightgbm-0001.txt"]
+    assert LightGBM.member.load(tmp_path).rounds == first
+
+
+def test_each_booster_stops_by_the_rows_of_its_own_label() -> None:
+    task, target = TARGETS["multilabel"]
+    rows = matrix(wide=False)
+    member = LightGBM().fit(fit(task, rows[:400], target[:400], validation=(rows[400:], target[400:])))
+    assert all(booster.current_iteration() > 30 for booster in member.boosters)
+
+
+def test_labels_share_the_time_to_the_deadline() -> None:
+    task, target = TARGETS["multilabel"]
+    rows = np.tile(matrix(wide=False), (20, 1))
+    started = time.monotonic()
+    member = LightGBM().fit(fit(task, rows, np.tile(target, (20, 1)), deadline=started + 0.5))
+    assert time.monotonic() - started < 3
+    first, second = (booster.current_iteration() for booster in member.boosters)
+    assert min(first, second) >= 1
+    assert second > first / 10
+
+
+def test_boosting_hundreds_of_labels_in_seconds_is_not_tried() -> None:
+    assert LightGBM().affordable(0.001, 1)
+    assert LightGBM().affordable(60, 100)
+    assert not LightGBM().affordable(10, 100)
+    assert Linear().affordable(0.001, 100)
