@@ -353,8 +353,8 @@ def test_traffic_is_answered_in_batches_and_judged(api: tuple[Way, TestClient]) 
 
 REFUSED: dict[str, list[tuple[dict[str, Any], str]]] = {
     "tickets": [
-        ({"opened": "soon"}, "opened 'soon' is no date like 2024-12-31T23:59:59; allowed: 2020-01-01 or more"),
-        ({"opened": "31.12.2019"}, "opened '31.12.2019' is out of range; allowed: 2020-01-01 or more"),
+        ({"opened": "soon"}, "opened 'soon' is no date like 2024-12-31T23:59:59; allowed: 2020-01-01 or later"),
+        ({"opened": "31.12.2019"}, "opened '31.12.2019' is out of range; allowed: 2020-01-01 or later"),
         ({"products": "app"}, "products 'app' is not a list; allowed: app, web, api"),
         ({"products": ["app", "shop"]}, "products.1 'shop' is not an allowed value; allowed: app, web, api"),
         ({"title": 7}, "title 7 is not a text; allowed: 100,000 characters at most"),
@@ -366,7 +366,7 @@ REFUSED: dict[str, list[tuple[dict[str, Any], str]]] = {
         ({"name": "x" * 201}, f"name '{'x' * 100}…' is too long; allowed: 200 characters at most"),
         (
             {"listed": "1999-12-32"},
-            "listed '1999-12-32' is no date like 2024-12-31T23:59:59; allowed: 2030-01-01 or less",
+            "listed '1999-12-32' is no date like 2024-12-31T23:59:59; allowed: 2030-01-01 or earlier",
         ),
         ({"new": "yes"}, "new 'yes' is neither true nor false"),
     ],

@@ -121,7 +121,7 @@ def allowed_values(column: Column) -> str | None:
     if isinstance(column, DateTimeColumn):
         low, high = (None if moment is None else f"{moment:%Y-%m-%d}" for moment in (column.minimum, column.maximum))
         formats = "".join(f", or {written}" for written in column.formats)
-        return f"{_between(low, high, anything='any moment')}, like 2024-12-31T23:59:59{formats}"
+        return f"{_between(low, high, ('any moment', 'later', 'earlier'))}, like 2024-12-31T23:59:59{formats}"
     if isinstance(column, TextColumn):
         return f"{column.maximum_length:,} characters at most"
     return number_range(column) if isinstance(column, NumberColumn) else None
@@ -130,15 +130,17 @@ def allowed_values(column: Column) -> str | None:
 def number_range(column: NumberColumn) -> str:
     """The range of a number in words, e.g. `14 to 100 years`."""
     low, high = (None if limit is None else f"{limit:g}" for limit in (column.minimum, column.maximum))
-    return f"{_between(low, high, anything='any number')} {column.unit}".strip()
+    return f"{_between(low, high, ('any number', 'more', 'less'))} {column.unit}".strip()
 
 
-def _between(low: str | None, high: str | None, *, anything: str) -> str:
+def _between(low: str | None, high: str | None, words: tuple[str, str, str]) -> str:
+    """The range in words: those for no limit at all, for only a lower, and for only an upper one are given."""
+    anything, more, less = words
     if low is not None and high is not None:
         return f"{low} to {high}"
     if low is not None:
-        return f"{low} or more"
-    return anything if high is None else f"{high} or less"
+        return f"{low} or {more}"
+    return anything if high is None else f"{high} or {less}"
 
 
 MESSAGES = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from math import ceil
 from typing import Annotated, Any, Literal, Self
@@ -10,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSeriali
 
 from labline.contract.refusal import refusal
 
+URL = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
 # How true and false may be written in files, in any case.
 BOOLEANS = {"true": True, "yes": True, "1": True, "1.0": True, "false": False, "no": False, "0": False, "0.0": False}
 
@@ -192,6 +194,8 @@ class TextColumn(_Column):
     def _example_holds(self) -> Self:
         if self.example is not None and len(self.example) > self.maximum_length:
             raise refusal(f"it has more than {self.maximum_length:,} characters", "shorten it", "example")
+        if self.example is not None and self.urls == "refuse" and URL.search(self.example):
+            raise refusal("it has a web address in it, which urls refuses", "take it out", "example")
         return self
 
 

@@ -147,5 +147,5 @@ def _limits(column: NumberColumn) -> tuple[float, float]:
 def _span(column: DateTimeColumn) -> tuple[datetime, datetime]:
     low, high = column.minimum, column.maximum
     if low is None:
-        low = EPOCH if high is None else high - YEARS
-    return low, low + YEARS if high is None else high
+        low = EPOCH if high is None else max(high, datetime.min + YEARS) - YEARS
+    return low, min(low, datetime.max - YEARS) + YEARS if high is None else high

@@ -10,6 +10,7 @@ import numpy as np
 
 from labline.contract.column import (
     BOOLEANS,
+    URL,
     BooleanColumn,
     CategoryColumn,
     Column,
@@ -20,7 +21,7 @@ from labline.contract.column import (
 )
 from labline.contract.columns import MOMENT
 from labline.contract.problem import Problem
-from labline.contract.written import URL, moment, names_in
+from labline.contract.written import moment, names_in
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
 from pydantic_core import PydanticCustomError
 
 from labline.contract.column import (
+    URL,
     BooleanColumn,
     CategoryColumn,
     Column,
@@ -19,7 +20,7 @@ from labline.contract.column import (
 )
 from labline.contract.examples import example_record, example_value
 from labline.contract.problem import Problem
-from labline.contract.written import URL, moment
+from labline.contract.written import moment
 
 NAME_LENGTH_MAX = 1000
 LABELS_MAX = 1000

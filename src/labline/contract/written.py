@@ -10,9 +10,8 @@ from datetime import UTC, datetime
 from html.parser import HTMLParser
 from typing import Any
 
-from labline.contract.column import DateTimeColumn, TextColumn
+from labline.contract.column import URL, DateTimeColumn, TextColumn
 
-URL = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
 DROPPED = frozenset({"pre", "script", "style"})  # elements whose content is no prose
 # <java><c#>: how some exports write a list of tags
 ANGLED = re.compile(r"^(?:<[^<>]+>)+$")
