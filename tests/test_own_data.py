@@ -74,6 +74,26 @@ def regression_with_dates() -> Own:
     return Own(frame, "progression", "regression", 0.3)
 
 
+def small_binary_with_many_gaps() -> Own:
+    """As the passengers of a well-known ship: few rows, most cabins unknown, names that are texts."""
+    random = np.random.default_rng(6)
+    rows = 400
+    frame = pd.DataFrame(
+        {
+            "PassengerId": np.arange(1, rows + 1),
+            "Class": random.choice([1, 2, 3], rows),
+            "Name": [f"Person{index}, Mr. Given{index % 37} Middle" for index in range(rows)],
+            "Sex": random.choice(["male", "female"], rows),
+            "Age": np.where(random.random(rows) < 0.2, np.nan, random.normal(30, 12, rows).clip(1, 80).round()),
+            "Ticket": [f"A/5 {random.integers(1000, 1200)}" for _ in range(rows)],
+            "Cabin": np.where(random.random(rows) < 0.77, None, [f"C{random.integers(1, 90)}" for _ in range(rows)]),
+        }
+    )
+    odds = 3 * (frame["Sex"] == "female") - frame["Class"] + 0.5
+    frame["Survived"] = (random.random(rows) < 1 / (1 + np.exp(-2 * odds))).astype(int)
+    return Own(frame, "Survived", "binary", 0.75)
+
+
 COMPLAINTS = {
     "billing": [
         "charged twice this month",
@@ -120,7 +140,15 @@ def multilabel() -> Own:
 
 
 @pytest.mark.parametrize(
-    "table", [binary_with_a_leak, multiclass_with_awkward_names, regression_with_dates, text, multilabel]
+    "table",
+    [
+        binary_with_a_leak,
+        small_binary_with_many_gaps,
+        multiclass_with_awkward_names,
+        regression_with_dates,
+        text,
+        multilabel,
+    ],
 )
 def test_a_csv_becomes_an_answering_and_monitored_service(table: Callable[[], Own], tmp_path: Path) -> None:
     own = table()
@@ -164,8 +192,6 @@ def quality(problem: Problem, true: pd.Series[Any], answers: list[Any]) -> float
 
 
 def check_what_was_left_out(own: Own, problem: Problem) -> None:
-    if "treated" in own.frame:
-        assert "treated" not in problem.columns
-        assert problem.id == "patient_id"
-    else:
-        assert {*problem.columns} == {*own.frame.columns} - {own.target}
+    left_out = {"treated", own.target, problem.id}
+    assert {*problem.columns} == {*own.frame.columns} - left_out
+    assert problem.id == next((name for name in own.frame if name in {"patient_id", "PassengerId"}), None)
