@@ -61,7 +61,10 @@ def category_drift(profile: CategoryProfile, values: NDArray[np.object_]) -> Dri
         table = [(profile.others, strangers), (0, 0), *((n, met[name]) for name, n in profile.counts.items())]
     else:
         once = sum(n == 1 for n in profile.counts.values())
-        table = [(0, 0), (once, strangers), *((n if n > 1 else 0, met[name]) for name, n in profile.counts.items())]
+        if strangers * sum(profile.counts.values()) < once * met.total():
+            once = 0  # fewer than expected, as when rows of the training data are asked again: no sign of anything new
+        rare = 1 if once else 0
+        table = [(0, 0), (once, strangers), *((n if n > rare else 0, met[name]) for name, n in profile.counts.items())]
     counts = np.array(table, dtype=float).T
     if not counts.sum(axis=1).all():
         return NOTHING_TO_TEST
