@@ -138,3 +138,24 @@ def test_2_million_rows_are_read_in_bounded_memory_with_progress(root: Path) -> 
     assert "read the rows: 1,000,000" in done.stderr
     peak = int(done.stdout.split("VmHWM:")[1].split()[0])  # kB
     assert peak < 600_000
+
+
+def test_a_full_disk_ends_with_one_line_and_leaves_nothing_behind(root: Path) -> None:
+    limited = (
+        "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (200, 200)); from labline.cli import main; main()"
+    )
+    command = ["new", "sides", "--data", "customers.csv", "--target", "side", "--yes"]
+    done = subprocess.run(
+        [sys.executable, "-c", limited, *command],
+        env=environment(root),
+        check=False,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+    )
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    (error,) = [line for line in done.stderr.splitlines() if line.startswith("error:")]
+    assert "cannot be written: File too large" in error
+    assert "that there is room" in error
+    assert list((root / "problems").iterdir()) == []

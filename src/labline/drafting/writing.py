@@ -29,17 +29,22 @@ class Unfinished:
         """The draft's contract, written and read back.
 
         Raises:
-            ContractError: something was guessed that cannot hold.
+            ContractError: something was guessed that cannot hold, or the file cannot be written.
         """
-        file = self._folder / CONTRACT_FILE
-        file.write_text(problem_yaml(draft), encoding="utf-8")
-        return read_problem(file)
+        self._write(CONTRACT_FILE, problem_yaml(draft))
+        return read_problem(self._folder / CONTRACT_FILE)
 
     def papers(self, draft: Draft) -> None:
         """Write what stands beside the contract."""
         files = {"README.md": readme(draft), "features.py": features_py(draft), f"test_{draft.name}.py": test_py(draft)}
         for name, text in files.items():
+            self._write(name, text)
+
+    def _write(self, name: str, text: str) -> None:
+        try:
             (self._folder / name).write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise _unwritable(self._folder.parent, error) from error
 
 
 @contextmanager
@@ -54,9 +59,7 @@ def unfinished(folder: Path) -> Iterator[Unfinished]:
         folder.parent.mkdir(parents=True, exist_ok=True)
         made = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     except OSError as error:
-        raise ContractError(
-            f"cannot be written: {error.strerror}", where=str(folder), mend="see who may write there"
-        ) from error
+        raise _unwritable(folder, error) from error
     try:
         yield Unfinished(made)
         made.chmod(0o755)  # mkdtemp lets its owner alone look in
@@ -77,6 +80,14 @@ def need_free(folder: Path) -> None:
     """
     if folder.exists():
         raise _taken(folder)
+
+
+def _unwritable(folder: Path, error: OSError) -> ContractError:
+    return ContractError(
+        f"cannot be written: {error.strerror}",
+        where=str(folder),
+        mend="see who may write there, and that there is room",
+    )
 
 
 def _taken(folder: Path) -> ContractError:

@@ -77,9 +77,7 @@ def take(
                 problem.name,
                 role,
             )
-        made = generate(folder, role, config.training.seed)
-        frame = frame_of_chunks([made], problem, Dialect())
-        return Taken(frame, "sample", f"sample:{problem.name}/{role}?seed={config.training.seed}")
+        return _generated(problem, role, folder, config.training.seed)
     if choice == "auto" and source.sql:
         return _from_database(source.sql, problem, dialect, progress)
     if choice == "auto" and source.address:
@@ -94,6 +92,11 @@ def take(
     place = (source.kaggle.competition or source.kaggle.dataset or "").replace("/", "--")
     path = kaggle.fetch(source.kaggle, config.settings.data / "raw" / "kaggle" / place, config.kaggle)
     return Taken(read_frame(str(path), problem, dialect=dialect, progress=progress), "kaggle", str(source.kaggle))
+
+
+def _generated(problem: Problem, role: Role, folder: Path, seed: int) -> Taken:
+    frame = frame_of_chunks([generate(folder, role, seed)], problem, Dialect())
+    return Taken(frame, "sample", f"sample:{problem.name}/{role}?seed={seed}")
 
 
 def _from_file(address: str, problem: Problem, dialect: Dialect, config: Config, progress: Progress) -> Taken:
