@@ -40,12 +40,16 @@ schema: .venv/.run  ## Write the contract's JSON Schema anew = labline schema js
 	@$(BIN)/labline schema json > problems/problem.schema.json
 
 # requirements*.txt are made from uv.lock, which is made from pyproject.toml
-EXPORT := export --quiet --format requirements-txt --no-emit-project --no-annotate --no-header \
-	--extra research --no-default-groups --group build
+EXPORT := $(BIN)/uv export --quiet --frozen --format requirements-txt --no-emit-project --no-annotate --no-header --no-default-groups
+STORES := --extra postgres --extra s3
 lock: .venv/.dev  ## Lock the dependencies anew = uv lock, uv export
 	@$(BIN)/uv lock --quiet
-	@$(BIN)/uv $(EXPORT) --output-file requirements.txt
-	@$(BIN)/uv $(EXPORT) --group dev --output-file requirements-dev.txt
+	@$(EXPORT) --group build --extra research --output-file requirements.txt
+	@$(EXPORT) --group build --extra research $(STORES) --group dev --output-file requirements-dev.txt
+	@$(EXPORT) --group build --extra research $(STORES) --extra notebook --output-file requirements-research.txt
+	@$(EXPORT) --extra api $(STORES) --output-file requirements-api.txt
+	@$(EXPORT) --only-group tracking --output-file requirements-mlflow.txt
+	@$(EXPORT) --only-group build --output-file requirements-build.txt
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo 'error: no Python 3.11 or newer is found. Mend: install one, or say make PYTHON=/path/to/python' >&2; exit 2; }
