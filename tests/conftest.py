@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 from filelock import FileLock
+from sqlalchemy import NullPool, create_engine, make_url, text
 
 from labline import pipeline
 from labline.config import Config, load
@@ -22,17 +24,35 @@ TRAIN_ROWS, CURRENT_ROWS = 1500, 400
 FAST = {"training": {"folds": 2, "budget_seconds": 20}, "serving": {"champion_poll_seconds": 0.2}}
 
 
-@pytest.fixture(autouse=True)
-def _nothing_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_from_outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """No test sees the developer's settings or credentials, or writes where they live."""
-    for name in list(os.environ):
-        if (
-            name.startswith(("LABLINE_", "KAGGLE_", "MLFLOW_TRACKING", "MLFLOW_REGISTRY"))
-            and name != "LABLINE_REAL_DATA"
-        ):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("KAGGLE_CONFIG_DIR", str(tmp_path / "no-kaggle"))
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith(("LABLINE_", "KAGGLE_", "MLFLOW_TRACKING", "MLFLOW_REGISTRY", "AWS_")) and not (
+                name.startswith(("LABLINE_REAL_DATA", "LABLINE_TEST_", "AWS_CA_BUNDLE"))
+            ):
+                patch.delenv(name)
+        patch.setenv("KAGGLE_CONFIG_DIR", str(tmp_path_factory.getbasetemp() / "no-kaggle"))
+        yield
+
+
+@pytest.fixture
+def postgres() -> Iterator[str]:
+    """The address of a PostgreSQL in which the test has a schema of its own, empty; for tests marked `postgres`."""
+    address = os.environ.get("LABLINE_TEST_POSTGRES")
+    if address is None:
+        pytest.skip("LABLINE_TEST_POSTGRES names no database")
+    schema = f"test_{uuid.uuid4().hex}"
+    server = create_engine(address, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with server.connect() as connection:
+        connection.execute(text(f"CREATE SCHEMA {schema}"))
+    try:
+        url = make_url(address).update_query_dict({"options": f"-csearch_path={schema}"})
+        yield url.render_as_string(hide_password=False)
+    finally:
+        with server.connect() as connection:
+            connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
 
 
 @pytest.fixture(scope="session")

@@ -127,17 +127,6 @@ def test_config_names_the_origin_of_every_value(at: Path, monkeypatch: pytest.Mo
     assert "hush" not in run("config").stdout
 
 
-def test_doctor_finds_a_healthy_workspace_healthy_and_a_busy_port(at: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        monkeypatch.setenv("LABLINE_SERVING__PORT", str(listener.getsockname()[1]))
-        result = run("doctor", "obesity", "--json")
-    found = {finding["check"]: finding for finding in json.loads(result.stdout)}
-    assert result.exit_code == 1
-    assert not found["port"]["ok"]
-    assert "--port" in found["port"]["mend"]
-    assert [name for name, finding in found.items() if not finding["ok"]] == ["port"], found
-
-
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, MetaData, create_engine, event
+from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from labline.errors import ConfigError
+from labline.errors import ConfigError, DatabaseError
 
 BUSY_SECONDS = 30
+CONNECT_SECONDS = 3
+SILENCE_SECONDS = 10
 
 
 @lru_cache(maxsize=16)
@@ -25,7 +29,8 @@ def open_database(url: str) -> Engine:
     try:
         parsed = make_url(url)
         if parsed.get_backend_name() != "sqlite":
-            return create_engine(parsed, hide_parameters=True, pool_pre_ping=True)
+            limits = _time_limits(parsed)
+            return create_engine(parsed, hide_parameters=True, pool_pre_ping=True, connect_args=limits)
     except ArgumentError as error:
         raise ConfigError(
             "not the address of a database", where="storage.database_url", mend="e.g. sqlite:///models/labline.db"
@@ -44,6 +49,14 @@ def open_database(url: str) -> Engine:
     return engine
 
 
+def _time_limits(url: URL) -> dict[str, int]:
+    """How long a server that says nothing is waited for; libpq's own limits are minutes. The address may say others."""
+    if not url.get_driver_name().startswith("psycopg"):
+        return {}
+    limits = {"connect_timeout": CONNECT_SECONDS, "tcp_user_timeout": SILENCE_SECONDS * 1000}
+    return {name: value for name, value in limits.items() if name not in url.query}
+
+
 def _tune_sqlite(connection: Any, _record: Any) -> None:
     """Write-ahead log: readers and one writer do not wait for each other; a commit is on disk when it returns."""
     cursor = connection.cursor()
@@ -52,18 +65,29 @@ def _tune_sqlite(connection: Any, _record: Any) -> None:
     cursor.close()
 
 
-def make_tables(engine: Engine, tables: MetaData) -> None:
-    """Make the tables that are missing.
+def is_embedded(engine: Engine) -> bool:
+    """Whether the database is a file of this workspace, and not a server that others use too."""
+    return engine.dialect.name == "sqlite"
+
+
+def address(engine: Engine) -> str:
+    """Where the database is; without options, which may hold a password like the user's part."""
+    return engine.url.set(query={}).render_as_string(hide_password=True)
+
+
+@contextmanager
+def reaching(engine: Engine) -> Iterator[None]:
+    """Turn what the driver raises inside into an error with place and mend.
 
     Raises:
-        ConfigError: the database does not answer, or cannot be written to.
+        DatabaseError: the database does not answer, or refuses what was asked.
     """
     try:
-        tables.create_all(engine)
+        yield
     except SQLAlchemyError as error:
         reason = str(getattr(error, "orig", None) or type(error).__name__).splitlines()[0]
-        raise ConfigError(
+        raise DatabaseError(
             f"the database cannot be used: {reason}",
-            where=engine.url.render_as_string(hide_password=True),
+            where=address(engine),
             mend="see that it is there and can be written to, or correct storage.database_url",
         ) from error

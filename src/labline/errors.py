@@ -19,11 +19,15 @@ class LablineError(Exception):
         self.mend = mend
 
     def __str__(self) -> str:
-        place = f"{self.where}: " if self.where else ""
+        return f"{self.where}: {self.said}" if self.where else self.said
+
+    @property
+    def said(self) -> str:
+        """What is wrong and its mend, without the place: for clients, to whom places of a server are not told."""
         if not self.mend:
-            return f"{place}{self.what}"
+            return self.what
         stop = "" if self.what.endswith((".", "!", "?")) else "."
-        return f"{place}{self.what}{stop} Mend: {self.mend}"
+        return f"{self.what}{stop} Mend: {self.mend}"
 
     def __reduce__(self) -> tuple[object, ...]:
         # Keyword-only arguments do not survive the default pickling between worker processes.
@@ -36,6 +40,10 @@ def _rebuild(kind: type[LablineError], what: str, where: str | None, mend: str |
 
 class ConfigError(LablineError):
     """A setting is unknown, of the wrong type, or out of range."""
+
+
+class DatabaseError(ConfigError):
+    """The database is away, or its tables are not those that this version of Labline needs."""
 
 
 class ContractError(LablineError):

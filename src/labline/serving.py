@@ -8,7 +8,7 @@ from collections.abc import Callable
 import uvicorn
 
 from labline.config import Config
-from labline.database import open_database
+from labline.database import is_embedded, open_database
 from labline.monitoring.prediction_log import PredictionLog
 
 
@@ -22,9 +22,9 @@ def serve(config: Config, problem: str, *, when_ready: Callable[[str], None] | N
     """
     from labline.api import create_app
 
-    PredictionLog(
-        open_database(config.storage.database_url.get_secret_value())
-    )  # cannot be used? said before the start
+    database = open_database(config.storage.database_url.get_secret_value())
+    if is_embedded(database):  # cannot be used? said before the start; a server may come later
+        PredictionLog(database)
     settings = uvicorn.Config(
         create_app(config, problem),
         host=config.serving.host,

@@ -16,6 +16,7 @@ from labline.data import Snapshot, Snapshots
 from labline.data.sources import Taken
 from labline.data.sources.taking import Kind
 from labline.errors import DataError
+from labline.store import Folder
 
 PROBLEM = Problem.model_validate(
     {
@@ -32,7 +33,7 @@ PROBLEM = Problem.model_validate(
 
 @pytest.fixture
 def snapshots(tmp_path: Path) -> Snapshots:
-    return Snapshots(tmp_path / "data", PROBLEM)
+    return Snapshots(Folder(tmp_path / "data"), PROBLEM)
 
 
 def rows(*x: float, kind: Kind = "file") -> Taken:
@@ -152,4 +153,4 @@ def test_rows_that_cannot_be_kept_leave_what_was_in_use(snapshots: Snapshots, tm
     assert list(files(tmp_path)) == [f"{kept.sha256}.parquet"]
 
     (tmp_path / "a file").touch()
-    assert "cannot be kept" in refusal(Snapshots(tmp_path / "a file", PROBLEM).keep, rows(1.0), "train").what
+    assert "cannot be kept" in refusal(Snapshots(Folder(tmp_path / "a file"), PROBLEM).keep, rows(1.0), "train").what

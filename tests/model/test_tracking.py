@@ -21,6 +21,7 @@ from labline.contract.examples import example_record
 from labline.model.bundle import Bundle
 from labline.model.registry import Registry, Version
 from labline.pipeline.data import columns_of
+from labline.store import data_folder
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -104,7 +105,7 @@ def test_a_runs_tables_are_those_of_the_hold_out(
 def test_a_run_names_the_rows_it_saw_by_source_hash_and_number(run: Run, config: Config, problem: Problem) -> None:
     from labline.data import Snapshots
 
-    snapshot = Snapshots(config.settings.data, problem).need("train")
+    snapshot = Snapshots(data_folder(config), problem).need("train")
     (seen,) = run.inputs.dataset_inputs
     assert seen.dataset.name == "obesity-file"
     assert snapshot.sha256.startswith(seen.dataset.digest)

@@ -26,6 +26,7 @@ from labline.model.training import Fitted, Trainer
 from labline.monitoring.profile import Profile
 from labline.pipeline.data import columns_of, split_of
 from labline.progress import silent
+from labline.store import data_folder
 from tests.conftest import ROOT
 
 FOLDER = ROOT / "problems" / "obesity"
@@ -122,7 +123,7 @@ def test_the_profile_is_of_the_training_rows_alone(config: Config, problem: Prob
 
     folder = pipeline.champion(config, problem.name).folder
     profile = Profile.model_validate_json((folder / "profile.json").read_bytes())
-    snapshots = Snapshots(config.settings.data, problem)
+    snapshots = Snapshots(data_folder(config), problem)
     frame = snapshots.read("train", snapshots.need("train").sha256)
     rows = split_of(config, problem, frame)
     train = frame.iloc[rows.train]

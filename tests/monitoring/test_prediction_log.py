@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from concurrent.futures import Future
 from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from labline.database import open_database
-from labline.monitoring.prediction_log import Logged, LogWriter, PredictionLog, new_prediction_id
+from labline.monitoring.prediction_log import PROBE_SECONDS, Logged, LogWriter, PredictionLog, new_prediction_id
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SECONDS = 20
@@ -25,8 +27,13 @@ def file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def log(file: Path) -> PredictionLog:
-    return PredictionLog(open_database(f"sqlite:///{file}"))
+def engine(file: Path) -> Engine:
+    return open_database(f"sqlite:///{file}")
+
+
+@pytest.fixture
+def log(engine: Engine) -> PredictionLog:
+    return PredictionLog(engine)
 
 
 def logged(number: int = 0, problem: str = "obesity", **changes: object) -> Logged:
@@ -95,8 +102,8 @@ def test_ids_never_repeat() -> None:
     assert len({new_prediction_id() for _ in range(10_000)}) == 10_000
 
 
-def test_a_row_is_on_disk_when_its_future_is_done(log: PredictionLog, file: Path) -> None:
-    writer = LogWriter(log)
+def test_a_row_is_on_disk_when_its_future_is_done(engine: Engine, file: Path) -> None:
+    writer = LogWriter(engine)
     for number in range(20):
         row = logged(number)
         writer.submit([row]).result(SECONDS)
@@ -104,8 +111,8 @@ def test_a_row_is_on_disk_when_its_future_is_done(log: PredictionLog, file: Path
     writer.close()
 
 
-def test_many_threads_lose_nothing_and_each_finds_its_own_rows_in_its_own_order(log: PredictionLog, file: Path) -> None:
-    writer = LogWriter(log)
+def test_many_threads_lose_nothing_and_each_finds_its_own_rows_in_its_own_order(engine: Engine, file: Path) -> None:
+    writer = LogWriter(engine)
     handed: dict[int, list[str]] = {}
 
     def hand_in(thread: int) -> None:
@@ -127,8 +134,8 @@ def test_many_threads_lose_nothing_and_each_finds_its_own_rows_in_its_own_order(
     writer.close()
 
 
-def test_the_rows_of_one_batch_stay_together_and_in_order(log: PredictionLog, file: Path) -> None:
-    writer = LogWriter(log)
+def test_the_rows_of_one_batch_stay_together_and_in_order(engine: Engine, file: Path) -> None:
+    writer = LogWriter(engine)
     batches = [[logged(number) for number in range(size)] for size in (3, 1, 5)]
     futures = [writer.submit(batch) for batch in batches]
     for future in futures:
@@ -137,8 +144,8 @@ def test_the_rows_of_one_batch_stay_together_and_in_order(log: PredictionLog, fi
     writer.close()
 
 
-def test_close_writes_what_was_handed_in(log: PredictionLog, file: Path) -> None:
-    writer = LogWriter(log)
+def test_close_writes_what_was_handed_in(engine: Engine, file: Path) -> None:
+    writer = LogWriter(engine)
     futures = [writer.submit([logged(number)]) for number in range(300)]
     writer.close()
     assert all(future.done() for future in futures)
@@ -146,14 +153,14 @@ def test_close_writes_what_was_handed_in(log: PredictionLog, file: Path) -> None
 
 
 def test_a_database_that_fails_is_told_to_whoever_waits_and_to_whoever_asks_until_it_works_again(
-    log: PredictionLog, file: Path
+    engine: Engine, file: Path
 ) -> None:
-    writer = LogWriter(log)
+    writer = LogWriter(engine)
     assert writer.failure is None
     _sql(file, "alter table predictions rename to elsewhere")
     lost: Future[None] = writer.submit([logged()])
     assert isinstance(lost.exception(SECONDS), SQLAlchemyError)
-    assert writer.failure == "OperationalError"
+    assert writer.failure == "rows are refused: OperationalError"
     _sql(file, "alter table elsewhere rename to predictions")
     row = logged(1)
     writer.submit([row]).result(SECONDS)
@@ -162,8 +169,23 @@ def test_a_database_that_fails_is_told_to_whoever_waits_and_to_whoever_asks_unti
     writer.close()
 
 
-def test_a_writer_waits_for_another_process_that_holds_the_file(log: PredictionLog, file: Path) -> None:
-    writer = LogWriter(log)
+def test_a_database_that_is_mended_is_found_without_a_row_to_write(engine: Engine, file: Path) -> None:
+    writer = LogWriter(engine)
+    _sql(file, "alter table predictions rename to elsewhere")
+    assert writer.submit([logged()]).exception(SECONDS) is not None
+    time.sleep(1.5 * PROBE_SECONDS)
+    assert writer.failure is not None and "no such table" in writer.failure
+    _sql(file, "alter table elsewhere rename to predictions")
+    until = time.monotonic() + SECONDS
+    while writer.failure is not None and time.monotonic() < until:
+        time.sleep(0.1)
+    assert writer.failure is None
+    assert on_disk(file) == []  # what was tried was taken back
+    writer.close()
+
+
+def test_a_writer_waits_for_another_process_that_holds_the_file(engine: Engine, file: Path) -> None:
+    writer = LogWriter(engine)
     with closing(sqlite3.connect(file, isolation_level=None)) as other:
         other.execute("begin immediate")
         future = writer.submit([logged()])
@@ -196,9 +218,9 @@ def _sql(file: Path, statement: str) -> None:
 
 
 def test_a_request_that_gives_up_waiting_neither_loses_its_rows_nor_stops_the_writer(
-    log: PredictionLog, file: Path
+    engine: Engine, file: Path
 ) -> None:
-    writer = LogWriter(log)
+    writer = LogWriter(engine)
     with closing(sqlite3.connect(file)) as lock:
         lock.execute("begin immediate")  # the writer waits for this
         waiting = [writer.submit([logged(number)]) for number in range(3)]

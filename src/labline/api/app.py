@@ -22,7 +22,7 @@ from labline.api.workers import Worker
 from labline.config import Config, load
 from labline.database import open_database
 from labline.errors import LablineError
-from labline.monitoring.prediction_log import LogWriter, PredictionLog
+from labline.monitoring.prediction_log import LogWriter
 from labline.pipeline.problem import open_problem
 
 
@@ -42,7 +42,7 @@ def create_app(config: Config | None = None, problem_name: str | None = None) ->
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         registry_worker, summary_worker, report_worker = (Worker(config) for _ in range(3))
-        log = LogWriter(PredictionLog(open_database(config.storage.database_url.get_secret_value())))
+        log = await asyncio.to_thread(LogWriter, open_database(config.storage.database_url.get_secret_value()))
         champion = Champion(config, problem.name, registry_worker)
         app.state.services = Services(config, problem, champion, log, registry_worker, summary_worker, report_worker)
         await champion.start()

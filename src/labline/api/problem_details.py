@@ -21,7 +21,7 @@ from labline.contract import (
     Problem,
     TextColumn,
 )
-from labline.errors import LablineError
+from labline.errors import DatabaseError, LablineError
 
 MEDIA_TYPE = "application/problem+json"
 ERRORS_MAX = 20  # things wrong that are listed; a large batch may have thousands
@@ -70,8 +70,9 @@ async def on_labline_error(_request: Request, error: Exception) -> JSONResponse:
     """Handler of what a use case refuses: the words are for the caller, places on this machine are for the log."""
     assert isinstance(error, LablineError)
     logger.warning("refused: {}", error)
-    detail = str(type(error)(error.what, mend=error.mend))  # as a person would read it, without the place
-    return answer(ProblemDetails(title="Not possible now", status=409, detail=detail))
+    if isinstance(error, DatabaseError):  # no fault of the request's: it may be sent again
+        return answer(ProblemDetails(title="The database is away", status=503, detail=error.said))
+    return answer(ProblemDetails(title="Not possible now", status=409, detail=error.said))
 
 
 async def on_http_error(_request: Request, error: Exception) -> JSONResponse:

@@ -76,7 +76,10 @@ def monitor(
         with console.progress_bar() as progress:
             progress(f"make the {report} page")
             page = pipeline.report(config, found, report, rows=last, source=source)
-        said = f"no page: {page.reasons[0]}" if isinstance(page, Summary) else f"page: {page.path}"
+        if isinstance(page, Summary):
+            said = f"no page: {page.reasons[0]}"
+        else:
+            said = f"page: {page.path}" + (f", kept at {page.kept_at}" if page.kept_at else "")
         console.ERR.print(said, markup=False)
 
 

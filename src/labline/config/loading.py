@@ -131,6 +131,11 @@ def _place(merged: dict[str, Any], root: Path) -> None:
         for key, value in storage.items():
             if isinstance(value, str):
                 storage[key] = value.replace("{" + name + "}", Path(settings[name]).as_posix())
+    kept = storage["root"]
+    if isinstance(kept, str):
+        storage["root"] = kept if "://" in kept else (root / kept).as_posix()
+    if storage["artifact_root"] is None:
+        storage["artifact_root"] = f"{str(storage['root'] or settings['models'].as_posix()).rstrip('/')}/artifacts"
 
 
 def _named_root(environment: Mapping[str, Any]) -> str | None:

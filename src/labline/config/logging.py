@@ -19,7 +19,21 @@ if TYPE_CHECKING:
 
 HUMAN = "<dim>{time:HH:mm:ss}</dim> <level>{level: <8}</level> {message}"
 # These speak of their own insides at INFO; a user of Labline has no use for it.
-QUIET = ("alembic", "mlflow", "matplotlib", "urllib3", "httpx", "httpx2", "httpcore", "evidently", "kagglesdk")
+QUIET = (
+    "alembic",
+    "mlflow",
+    "matplotlib",
+    "urllib3",
+    "httpx",
+    "httpx2",
+    "httpcore",
+    "evidently",
+    "kagglesdk",
+    "aiobotocore",
+    "boto3",
+    "botocore",
+    "azure",
+)
 
 
 class Logging(Section):

@@ -5,18 +5,19 @@ from __future__ import annotations
 import hashlib
 from datetime import UTC, datetime
 from io import BytesIO
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from labline.atomic import replacing
 from labline.contract import Problem
 from labline.data.sources.taking import Kind, Role, Taken
 from labline.errors import DataError
+from labline.store import Folder
 
 if TYPE_CHECKING:
     import pandas as pd
+
+IN_USE = "in-use.json"
 
 
 class Snapshot(BaseModel):
@@ -42,11 +43,11 @@ class Snapshots:
     """The snapshots of one problem, in `data/<problem>/`; nothing in there is ever deleted.
 
     Args:
-        folder: `data/` of the workspace.
+        folder: `data/` of the workspace, or of what it shares with others.
         problem: the contract.
     """
 
-    def __init__(self, folder: Path, problem: Problem) -> None:
+    def __init__(self, folder: Folder, problem: Problem) -> None:
         self._folder = folder / problem.name
         self._problem = problem
 
@@ -54,12 +55,10 @@ class Snapshots:
         """Keep the rows, and make them the ones in use for their role."""
         folder = self._folder / role
         try:
-            folder.mkdir(parents=True, exist_ok=True)
             buffer = BytesIO()
             taken.frame.to_parquet(buffer, index=False)
             digest = hashlib.sha256(buffer.getbuffer()).hexdigest()
-            with replacing(self._rows(role, digest)) as unfinished:
-                unfinished.write_bytes(buffer.getbuffer())
+            folder.write(f"{digest}.parquet", buffer.getvalue())
         except OSError as error:
             raise DataError(
                 f"cannot be kept: {error}", where=str(folder), mend="free some space there, or let it be written to"
@@ -75,22 +74,21 @@ class Snapshots:
             rows=len(taken.frame),
             taken_at=datetime.now(UTC),
         )
-        text = snapshot.model_dump_json(indent=2)
-        for file in (folder / f"{digest}.json", self._in_use(role)):
-            with replacing(file) as unfinished:
-                unfinished.write_text(text, encoding="utf-8")
+        text = snapshot.model_dump_json(indent=2).encode()
+        for name in (f"{digest}.json", IN_USE):
+            folder.write(name, text)
         return snapshot
 
     def in_use(self, role: Role) -> Snapshot | None:
         """The snapshot in use for the role; None when none was taken yet."""
         try:
-            return Snapshot.model_validate_json(self._in_use(role).read_text(encoding="utf-8"))
+            return Snapshot.model_validate_json((self._folder / role).read(IN_USE))
         except FileNotFoundError:
             return None
         except ValidationError as error:
             raise DataError(
                 "what it says of the snapshot in use is not whole",
-                where=str(self._in_use(role)),
+                where=str(self._folder / role / IN_USE),
                 mend=f"labline data {self._problem.name}",
             ) from error
 
@@ -117,9 +115,10 @@ class Snapshots:
         """
         import pandas as pd
 
-        file = self._rows(role, sha256)
+        name = f"{sha256}.parquet"
+        file = self._folder / role / name
         try:
-            content = file.read_bytes()
+            content = (self._folder / role).read(name)
         except FileNotFoundError as error:
             raise DataError(
                 "the snapshot is not in this workspace",
@@ -133,9 +132,3 @@ class Snapshots:
                 mend=f"move it away, then labline data {self._problem.name}",
             )
         return pd.read_parquet(BytesIO(content))
-
-    def _rows(self, role: Role, sha256: str) -> Path:
-        return self._folder / role / f"{sha256}.parquet"
-
-    def _in_use(self, role: Role) -> Path:
-        return self._folder / role / "in-use.json"

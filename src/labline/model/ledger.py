@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Column, DateTime, Engine, Integer, MetaData, String, Table, Text, select
 
-from labline.database import make_tables
+from labline.migrations import need_tables
 
 Action = Literal["promoted", "kept", "rolled back"]
 
@@ -46,11 +46,14 @@ class Ledger:
 
     Args:
         engine: from `open_database`.
+
+    Raises:
+        DatabaseError: the database is away, or not migrated.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        make_tables(engine, METADATA)
+        need_tables(engine)
 
     def add(self, entry: Entry) -> None:
         """Write an entry."""

@@ -11,12 +11,14 @@ from labline.config.storage import Storage
 from labline.errors import BundleError, RegistryError
 from labline.model.bundle import bundle_digest, check_whole
 from labline.model.mlflow_store import MlflowStore
+from labline.store import said
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
+LOGGED_MODEL = "models:/"  # how the address of a model that MLflow keeps begins; its id follows
 ARTIFACT = "bundle"  # the name under which the run logs the model
 
 
@@ -51,7 +53,9 @@ class Registry:
         """A new version from a run's model, which becomes the challenger."""
         with self.store.client() as client:
             _create_model(client, self.problem)
-            made = client.create_model_version(self.problem, model_uri, run_id, tags=tags)
+            # a tracking server wants to be told which logged model the source is; the embedded store does not ask
+            model_id = model_uri.removeprefix(LOGGED_MODEL) if model_uri.startswith(LOGGED_MODEL) else None
+            made = client.create_model_version(self.problem, model_uri, run_id, tags=tags, model_id=model_id)
             client.set_registered_model_alias(self.problem, CHALLENGER, made.version)
             return _version(client.get_model_version(self.problem, made.version))
 
@@ -168,10 +172,11 @@ def _download(version: Version, folder: str) -> Path:
 
     try:
         return Path(mlflow.artifacts.download_artifacts(artifact_uri=version.source, dst_path=folder))
-    except (MlflowException, ImportError) as error:
-        if getattr(error, "error_code", "") not in {"", "RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+    except MlflowException as error:
+        lost = error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
+        if not lost and "failures occurred while downloading" not in error.message:
             raise  # MLflow itself is out of reach
-        why = "its files are not there" if isinstance(error, MlflowException) else str(error)
+        why = "its files are not there" if lost else said(error.message.splitlines()[-1])
         raise RegistryError(
             f"the bundle of {version} cannot be fetched: {why}",
             where=version.source,

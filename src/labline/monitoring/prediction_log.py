@@ -15,7 +15,9 @@ from loguru import logger
 from sqlalchemy import JSON, BigInteger, Column, DateTime, Engine, Index, Integer, MetaData, String, Table, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from labline.database import make_tables
+from labline.database import reaching
+from labline.errors import DatabaseError
+from labline.migrations import need_tables
 
 METADATA = MetaData()
 PREDICTIONS = Table(
@@ -35,6 +37,7 @@ Index("predictions_by_problem", PREDICTIONS.c.problem, PREDICTIONS.c.sequence)
 
 BATCH_MAX = 1000
 CLOSE_SECONDS = 10.0
+PROBE_SECONDS = 2.0  # how often a database that failed is tried
 
 
 @dataclass(frozen=True)
@@ -60,11 +63,14 @@ class PredictionLog:
 
     Args:
         engine: from `open_database`.
+
+    Raises:
+        DatabaseError: the database is away, or not migrated.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        make_tables(engine, METADATA)
+        need_tables(engine)
 
     def add(self, rows: Sequence[Logged]) -> None:
         """Write the rows, all or none; they are on disk when this returns."""
@@ -72,13 +78,24 @@ class PredictionLog:
         with self._engine.begin() as connection:
             connection.execute(PREDICTIONS.insert(), values)
 
+    def try_writing(self) -> None:
+        """Write a row and take it back.
+
+        Raises:
+            DatabaseError: it cannot be written, or the database is away.
+        """
+        row = Logged(new_prediction_id(), datetime.now(UTC), "", 0, {}, "", {})
+        with reaching(self._engine), self._engine.connect() as connection:
+            connection.execute(PREDICTIONS.insert(), vars(row))
+            connection.rollback()
+
     def last(self, problem: str, rows: int, version: int | None = None) -> list[Logged]:
         """The problem's last predictions, of all versions or of one, the oldest of them first."""
         query = select(PREDICTIONS).where(PREDICTIONS.c.problem == problem)
         if version is not None:
             query = query.where(PREDICTIONS.c.version == version)
         query = query.order_by(PREDICTIONS.c.sequence.desc()).limit(rows)
-        with self._engine.connect() as connection:
+        with reaching(self._engine), self._engine.connect() as connection:
             found = connection.execute(query).mappings().all()
         return [_logged(dict(row)) for row in reversed(found)]
 
@@ -99,17 +116,21 @@ def _logged(row: dict[str, Any]) -> Logged:
 class LogWriter:
     """Writes for a server: one thread commits what many requests hand in, each told when its rows are on disk.
 
+    The database may be away when this is made, and later: while it is, the thread looks for it.
+
     Args:
-        log: where to write.
+        engine: of the database, from `open_database`; connected to here, which may take seconds where it is away.
 
     Attributes:
-        failure: the kind of error the last commit ended with; None when it went well.
+        failure: why rows cannot be written now, in a sentence; None when they can, as far as is known.
     """
 
-    def __init__(self, log: PredictionLog) -> None:
-        self._log = log
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._log: PredictionLog | None = None  # opened again after every failure: its tables may have gone
         self._queue: queue.SimpleQueue[tuple[Sequence[Logged], Future[None]] | None] = queue.SimpleQueue()
         self.failure: str | None = None
+        self._probe()
         self._thread = threading.Thread(target=self._run, name="prediction-log", daemon=True)
         self._thread.start()
 
@@ -127,7 +148,11 @@ class LogWriter:
     def _run(self) -> None:
         open_ = True
         while open_:
-            batch = [self._queue.get()]
+            try:
+                batch = [self._queue.get(timeout=None if self.failure is None else PROBE_SECONDS)]
+            except queue.Empty:
+                self._probe()
+                continue
             # everything that came in during the last commit shares the next one
             while not self._queue.empty() and len(batch) < BATCH_MAX:
                 batch.append(self._queue.get())
@@ -140,13 +165,11 @@ class LogWriter:
         for _, done in batch:
             done.set_running_or_notify_cancel()  # from here on no one can cancel it; what was handed in is written
         try:
-            self._log.add([row for rows, _ in batch for row in rows])
-        except SQLAlchemyError as error:
-            self.failure = type(error).__name__
-            # the kind alone: the text holds the statement, and its parameters are what people have told
-            logger.error(
-                "{} predictions could not be logged: {}", sum(len(rows) for rows, _ in batch), type(error).__name__
-            )
+            self._open().add([row for rows, _ in batch for row in rows])
+        except (SQLAlchemyError, DatabaseError) as error:
+            # of the driver's the kind alone: the text holds the statement, and its parameters are what people have told
+            self._fail(error.said if isinstance(error, DatabaseError) else f"rows are refused: {type(error).__name__}")
+            logger.error("{} predictions could not be logged: {}", sum(len(rows) for rows, _ in batch), self.failure)
             for _, done in batch:
                 if not done.cancelled():
                     done.set_exception(error)
@@ -155,3 +178,25 @@ class LogWriter:
             for _, done in batch:
                 if not done.cancelled():
                     done.set_result(None)
+
+    def _probe(self) -> None:
+        """Whether rows can be written now: a server that is sent no requests must find out by itself."""
+        try:
+            self._open().try_writing()
+        except DatabaseError as error:
+            if self.failure is None:
+                logger.warning("prediction log: {}", error)
+            self._fail(error.said)
+        else:
+            if self.failure is not None:
+                logger.info("the prediction log can be written to again")
+            self.failure = None
+
+    def _open(self) -> PredictionLog:
+        if self._log is None:
+            self._log = PredictionLog(self._engine)
+        return self._log
+
+    def _fail(self, reason: str) -> None:
+        self.failure = reason
+        self._log = None

@@ -33,12 +33,16 @@ class ReportRows:
 
 
 class ReportResult(BaseModel):
-    """A page that was written, its numbers, and what it leaves out."""
+    """A page that was written, its numbers, and what it leaves out.
+
+    `path` is on this machine; `kept_at` is where it is kept for all, if that is elsewhere.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     kind: ReportKind
     path: Path
+    kept_at: str | None = None
     rows: int
     reference_rows: int
     notes: list[str] = []

@@ -13,6 +13,7 @@ from labline.config import Config
 from labline.contract import Columns, Problem, settle
 from labline.model.tasks import task_of
 from labline.progress import Progress, silent
+from labline.store import data_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,7 +64,7 @@ def prepare(
     from labline.data.sources.taking import take
 
     files = files or {}
-    snapshots = Snapshots(config.settings.data, problem)
+    snapshots = Snapshots(data_folder(config), problem)
     kept = []
     for index, role in enumerate(ROLES):
         if files and role not in files:
@@ -92,7 +93,7 @@ def check(config: Config, problem: Problem, progress: Progress = silent) -> list
     from labline.data import Snapshots, check_frame, usable
     from labline.data.leakage import determining_columns, overlap
 
-    snapshots = Snapshots(config.settings.data, problem)
+    snapshots = Snapshots(data_folder(config), problem)
     checked = []
     for index, role in enumerate(ROLES):
         snapshot = snapshots.need(role) if role == "train" else snapshots.in_use(role)

@@ -19,6 +19,7 @@ from labline.monitoring.summary import Summary, Window, WindowSource, summarise
 from labline.pipeline.champion import Served
 from labline.pipeline.data import columns_of
 from labline.pipeline.training import holdout_frame
+from labline.store import data_folder, reports_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,8 +52,11 @@ def report(
 ) -> Summary | ReportResult:
     """Write an Evidently page of the window against the hold-out; the summary instead, where there is too little.
 
+    The page is written on this machine, from where it is shown; with `storage.root` set, it is kept there too.
+
     Raises:
-        DataError: the training data is not in this workspace, or the page needs labels and there are none.
+        DataError: the training data is not in this workspace, the page needs labels and there are none, or it cannot
+            be kept.
     """
     from labline.monitoring.reports import write_report
 
@@ -62,7 +66,7 @@ def report(
     bundle = _bundle(served.folder)
     window = read_window(config, served, rows or config.monitoring.window, source)
     holdout = holdout_frame(config, bundle)
-    return write_report(
+    page = write_report(
         kind,
         bundle.problem,
         _report_rows(bundle, holdout),
@@ -71,6 +75,11 @@ def report(
         label=f"v{served.version}-{'current' if source == 'current' else f'last{window.rows}'}",
         rows_max=config.monitoring.rows_max,
     )
+    if config.storage.root is None:
+        return page
+    kept = reports_folder(config) / bundle.problem.name
+    kept.write(page.path.name, page.path.read_bytes())
+    return page.model_copy(update={"kept_at": f"{kept}/{page.path.name}"})
 
 
 def read_window(config: Config, served: Served, rows: int, source: WindowSource) -> Window:
@@ -98,7 +107,7 @@ def _current_window(config: Config, bundle: Bundle) -> Window:
     from labline.data import Snapshots, check_frame
 
     problem = bundle.problem
-    snapshots = Snapshots(config.settings.data, problem)
+    snapshots = Snapshots(data_folder(config), problem)
     snapshot = snapshots.need("current")
     frame = snapshots.read("current", snapshot.sha256)
     labelled = problem.target in frame

@@ -25,6 +25,7 @@ from labline.model.training import Fitted, Trainer
 from labline.monitoring.profile import make_profile
 from labline.pipeline.data import Checked, check, columns_of, split_of
 from labline.progress import Progress, silent
+from labline.store import data_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -103,7 +104,7 @@ class _Rows:
 def _divided(config: Config, problem: Problem, snapshot: Snapshot) -> _Rows:
     from labline.data import Snapshots, usable
 
-    frame, _ = usable(Snapshots(config.settings.data, problem).read("train", snapshot.sha256), problem)
+    frame, _ = usable(Snapshots(data_folder(config), problem).read("train", snapshot.sha256), problem)
     divided = split_of(config, problem, frame)
     target = task_of(problem).encode(frame[problem.target])
     return _Rows(
@@ -208,7 +209,7 @@ def divided_frames(config: Config, bundle: Bundle) -> tuple[pd.DataFrame, pd.Dat
     from labline.data import Snapshots, split, usable
 
     data, problem = bundle.manifest.data, bundle.problem
-    frame, _ = usable(Snapshots(config.settings.data, problem).read("train", data.sha256), problem)
+    frame, _ = usable(Snapshots(data_folder(config), problem).read("train", data.sha256), problem)
     strata = bundle.task.strata(bundle.task.encode(frame[problem.target]))
     rows = split(frame, problem, strata, share=data.holdout_share, seed=data.seed)
     return frame.iloc[rows.train], frame.iloc[rows.holdout]

@@ -8,13 +8,17 @@ from loguru import logger
 
 from labline.config import Config
 from labline.contract import Problem
+from labline.database import open_database
 from labline.errors import RegistryError
+from labline.migrations import migrate
+from labline.model.mlflow_store import MlflowStore
 from labline.model.registry import Registry
 from labline.pipeline.champion import champion, served
 from labline.pipeline.data import prepare
 from labline.pipeline.promotion import promote
 from labline.pipeline.training import train
 from labline.progress import Progress, silent
+from labline.store import data_folder
 
 if TYPE_CHECKING:
     from labline.data.sources.taking import Choice
@@ -28,16 +32,17 @@ def bring_up(
     accept_leaks: bool = False,
     progress: Progress = silent,
 ) -> None:
-    """Leave the workspace with data and a champion; what is there already is kept as it is.
+    """Leave the workspace with tables, data and a champion; what is there already is kept as it is.
 
     Raises:
-        LablineError: as the steps do: `prepare`, `train`, `promote`.
+        LablineError: as the steps do: `migrate`, `prepare`, `train`, `promote`.
     """
     from labline.data import Snapshots
 
-    if served(config, problem.name) is not None:
-        return  # this machine served it before; the server itself asks the registry for a newer one
-    if Snapshots(config.settings.data, problem).in_use("train") is None:
+    migrate(open_database(config.storage.database_url.get_secret_value()))
+    if MlflowStore(config.storage).is_embedded and served(config, problem.name) is not None:
+        return  # this machine served it before; to ask its own registry would only cost the start a few seconds
+    if Snapshots(data_folder(config), problem).in_use("train") is None:
         prepare(config, problem, source=source, progress=lambda text, done=0.0: progress(text, 0.1 * done))
     try:
         found = champion(config, problem.name)

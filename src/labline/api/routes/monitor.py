@@ -25,7 +25,7 @@ Source = Annotated[WindowSource, Query(description="The prediction log, or the p
 ERRORS: dict[int | str, dict[str, Any]] = {
     409: {"model": ProblemDetails, "description": "The rows it needs are not there."},
     422: {"model": ProblemDetails, "description": "A parameter is wrong."},
-    503: {"model": ProblemDetails, "description": "There is no champion yet."},
+    503: {"model": ProblemDetails, "description": "There is no champion yet, or the prediction log is away."},
 }
 PAGE: dict[int | str, dict[str, Any]] = {200: {"content": {"text/html": {}}}, **ERRORS}
 
@@ -58,7 +58,8 @@ async def report(
 ) -> Response:
     """The window against the hold-out as a page for browsers, its numbers as JSON otherwise.
 
-    The page is kept under `reports/`. With too few rows the answer is the summary that says so.
+    The page is kept under `reports/`, and in the object store if there is one, at the `path` that the JSON names.
+    With too few rows the answer is the summary that says so.
     """
     found = await services.report_worker.run(
         pipeline.report, services.config, loaded.served, kind, rows=window, source=source
@@ -69,6 +70,6 @@ async def report(
         return JSONResponse(found.model_dump(mode="json"))
     if prefers_html:
         return FileResponse(found.path, media_type="text/html", content_disposition_type="inline")
-    body = found.model_dump(mode="json")
+    body = found.model_dump(mode="json", exclude={"kept_at"})  # where this machine keeps things is not for callers
     body["path"] = found.path.relative_to(services.config.settings.reports).as_posix()
     return JSONResponse(body)

@@ -15,6 +15,7 @@ from labline.api.champion import Loaded
 from labline.api.deps import LoadedDep, Services, ServicesDep
 from labline.api.problem_details import ApiError, ProblemDetails, refused_record
 from labline.api.schemas import ModelName, Prediction, Predictions
+from labline.errors import DatabaseError
 from labline.model.tasks import Answer
 from labline.monitoring.prediction_log import Logged, new_prediction_id
 
@@ -56,7 +57,7 @@ async def _answered(loaded: Loaded, records: Sequence[BaseModel], services: Serv
     logged = [_logged(loaded, row, answer) for row, answer in zip(rows, answers, strict=True)]
     try:
         await asyncio.wrap_future(services.log.submit(logged))
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, DatabaseError) as error:
         raise ApiError(503, "Not logged", "the prediction log is away, so no answer is given") from error
     name = ModelName(name=loaded.bundle.problem.name, version=loaded.version)
     return [

@@ -7,7 +7,6 @@ import io
 import lzma
 import re
 import struct
-import sys
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,9 +16,11 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import IO, Any, cast
 from urllib.parse import urlsplit
+from xml.etree.ElementTree import ParseError
 
 from labline.data.sources import seven_zip
 from labline.errors import DataError
+from labline.store import foreign
 
 TEXT_KINDS = (".csv", ".tsv", ".txt")
 KINDS = (*TEXT_KINDS, ".jsonl", ".ndjson", ".parquet", ".pq", ".xlsx")
@@ -35,13 +36,7 @@ DAMAGE: tuple[type[Exception], ...] = (
     zlib.error,
     lzma.LZMAError,
     struct.error,
-)
-# Errors of the libraries that files are read through; they derive from none of the above.
-FOREIGN = (
-    ("aiohttp", "ClientError"),
-    ("botocore.exceptions", "BotoCoreError"),
-    ("botocore.exceptions", "ClientError"),
-    ("xml.etree.ElementTree", "ParseError"),
+    ParseError,
 )
 
 
@@ -99,7 +94,7 @@ def explained(address: str) -> Iterator[None]:
             where=where,
             mend="say which it is in the contract's source, e.g. dialect: {encoding: latin-1}",
         ) from error
-    except (*DAMAGE, *_foreign()) as error:
+    except (*DAMAGE, *foreign()) as error:
         # not chained: its text may hold the signed address, which lets anyone read
         raise DataError(
             f"cannot be read: {_said(error, address)}", where=where, mend="see that the file is whole"
@@ -111,11 +106,6 @@ def _said(error: BaseException, address: str) -> str:
     if "://" not in address:
         return text
     return re.sub(r"\?[^\s'\")]+", "", text.replace(address, shown(address)))
-
-
-def _foreign() -> tuple[type[Exception], ...]:
-    found = [getattr(sys.modules.get(module), name, None) for module, name in FOREIGN]
-    return tuple(kind for kind in found if isinstance(kind, type) and issubclass(kind, Exception))
 
 
 def _bytes(address: str, object_store: Mapping[str, Any] | None) -> IO[bytes]:
