@@ -15,6 +15,7 @@ from labline.model.bundle import Bundle
 from labline.monitoring.profile import Profile, make_profile
 from labline.monitoring.summary import ColumnSummary, Summary, Window, summarise
 from labline.pipeline.data import columns_of, split_of
+from labline.store import data_folder
 
 ROWS = 300
 
@@ -25,7 +26,7 @@ class Judge:
     def __init__(self, config: Config, problem: Problem) -> None:
         from labline.data import Snapshots
 
-        snapshots = Snapshots(config.settings.data, problem)
+        snapshots = Snapshots(data_folder(config), problem)
         frame = snapshots.read("train", snapshots.need("train").sha256)
         self.settings = config.monitoring
         self.bundle = Bundle.load(pipeline.champion(config, "obesity").folder)

@@ -119,8 +119,9 @@ def test_jupyter_wants_its_token(stack: Stack) -> None:
     assert stack.ask("/api/contents", service="research", headers={"Authorization": f"token {token[1]}"}).status == 200
 
 
-def test_the_doctor_finds_nothing_wrong_in_research(stack: Stack) -> None:
-    found = stack.run("exec", "-T", "research", "labline", "doctor", "--json", check=False)
+@pytest.mark.parametrize("service", ["research", "api"])
+def test_the_doctor_finds_nothing_wrong(stack: Stack, service: str) -> None:
+    found = stack.run("exec", "-T", service, "labline", "doctor", "--json", check=False)
     assert found.returncode == 0, found.stdout + found.stderr
 
 
