@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from tests.stack.stack import Stack, copy_of_the_repository, stack_in
 
 IMAGES = ("labline-api", "labline-mlflow", "labline-research", "labline-dev")
-CACHE_MOUNT = "exec.cachemount"
+BUILT = ("regular", "source.local", "frontend")  # kinds of the builder's records, all but exec.cachemount
 LARGEST = 10
 
 
@@ -30,7 +30,8 @@ def docker(*command: str) -> str:
 def forget_builds() -> None:
     """Remove images and build steps; what pip and apt fetched stays in the cache mounts."""
     subprocess.run(["docker", "image", "rm", "--force", *IMAGES], capture_output=True, check=False)
-    docker("builder", "prune", "--all", "--force", "--filter", f"type!={CACHE_MOUNT}")
+    for kind in BUILT:
+        docker("builder", "prune", "--all", "--force", "--filter", f"type={kind}")
 
 
 def megabytes(image: str) -> str:
