@@ -2,6 +2,7 @@
 # All images of the workspace. Targets: api, mlflow, research, dev. What each installs is locked in its requirements-*.txt, with hashes.
 # A release pins the base by its digest: --build-arg BASE=python:3.11-slim-bookworm@sha256:…
 ARG BASE=python:3.11-slim-bookworm
+ARG DOCKER_BASE=debian:trixie-slim
 
 # ---- what every image stands on: Python, OpenMP for the boosters, and a user without rights
 #checkov:skip=CKV_DOCKER_7: the tag stands in the ARG
@@ -14,7 +15,7 @@ RUN --mount=type=cache,target=/var/cache/apt,sharing=locked \
     rm -f /etc/apt/apt.conf.d/docker-clean \
     && apt-get update -qq \
     && apt-get install -y -qq --no-install-recommends libgomp1 \
-    && useradd --uid "${UID}" --user-group --create-home --shell /bin/bash labline \
+    && useradd --no-log-init --uid "${UID}" --user-group --create-home --shell /bin/bash labline \
     && install -d -o labline -g labline /workspace /workspace/data /workspace/models /workspace/reports
 ENV PATH=/opt/venv/bin:${PATH} \
     PYTHONUNBUFFERED=1 \
@@ -67,6 +68,8 @@ COPY --from=api-packages /opt/venv /opt/venv
 RUN --mount=type=bind,from=wheel,source=/dist,target=/dist \
     pip --python /opt/venv/bin/python install --no-cache-dir --no-deps /dist/*.whl
 COPY problems ./problems
+# what `labline doctor` compares the installed versions with
+COPY requirements-api.txt ./requirements.txt
 ENV LABLINE_SETTINGS__ROOT=/workspace \
     LABLINE_SERVING__HOST=0.0.0.0
 USER labline
@@ -107,6 +110,12 @@ HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --start-interval=1s \
     CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8888/api', timeout=4)"]
 CMD ["jupyter", "lab", "--ip=0.0.0.0", "--port=8888", "--no-browser", "--LabApp.default_url=/lab/tree/notebooks"]
 
+# ---- Docker's command line and Compose: bookworm's own is too old for today's engines
+FROM ${DOCKER_BASE} AS docker-cli
+RUN --mount=type=cache,id=trixie-archives,target=/var/cache/apt,sharing=locked \
+    --mount=type=cache,id=trixie-lists,target=/var/lib/apt,sharing=locked \
+    apt-get update -qq && apt-get install -y -qq --no-install-recommends docker-cli docker-compose
+
 # ---- the dev container: research, and what lint, tests and git need
 FROM base AS dev
 LABEL org.opencontainers.image.title="Labline dev container" \
@@ -116,8 +125,10 @@ LABEL org.opencontainers.image.title="Labline dev container" \
 RUN --mount=type=cache,target=/var/cache/apt,sharing=locked \
     --mount=type=cache,target=/var/lib/apt,sharing=locked \
     apt-get update -qq \
-    && apt-get install -y -qq --no-install-recommends curl docker.io git less make openssh-client procps \
+    && apt-get install -y -qq --no-install-recommends curl git less make openssh-client procps \
     && git config --system --add safe.directory /workspace
+COPY --from=docker-cli /usr/bin/docker /usr/bin/docker
+COPY --from=docker-cli /usr/libexec/docker/cli-plugins /usr/libexec/docker/cli-plugins
 COPY --from=dev-packages --chown=labline:labline /opt/venv /opt/venv
 USER labline
 COPY --chown=labline:labline . ./

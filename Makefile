@@ -37,7 +37,7 @@ lint: $(VENV)/.dev  ## ruff, pylint, mypy; YAML, Dockerfile, scripts = pre-commi
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yaml
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yaml
 	@$(BIN)/hadolint Dockerfile
-	@$(BIN)/shellcheck .ci/run .ci/try-run .ci/lint-containers docker/postgres/init.sh
+	@$(BIN)/shellcheck .ci/run .ci/try-run .ci/try-devcontainer .ci/lint-containers docker/postgres/init.sh
 
 format: $(VENV)/.dev  ## Rewrite in the house style = ruff format . && ruff check --fix .
 	@$(BIN)/ruff format .

@@ -1,7 +1,7 @@
 """The Compose stack: how soon it answers, from nothing built and warm; its images, and what makes them large.
 
-Run it as `python benchmarks/stack.py`. Images are built anew; what pip and apt fetched once stays in the builder's
-cache mounts. To have that fetched anew as well, say `docker builder prune --all` before.
+Run it as `python benchmarks/stack.py --forget` to measure from nothing built: that empties the builder's cache on this
+machine, other projects' too, but for what pip and apt fetched. Without --forget it takes what is built already.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tests.stack.stack import Stack, copy_of_the_repository, stack_in
+from tests.stack.stack import PROJECT, Stack, copy_of_the_repository, stack_in
 
-IMAGES = ("labline-api", "labline-mlflow", "labline-research", "labline-dev")
+IMAGES = tuple(f"{PROJECT}-{service}" for service in ("api", "mlflow", "research"))
 BUILT = ("regular", "source.local", "frontend")  # kinds of the builder's records, all but exec.cachemount
 LARGEST = 10
 
@@ -28,8 +28,7 @@ def docker(*command: str) -> str:
 
 
 def forget_builds() -> None:
-    """Remove images and build steps; what pip and apt fetched stays in the cache mounts."""
-    subprocess.run(["docker", "image", "rm", "--force", *IMAGES], capture_output=True, check=False)
+    """Remove all build steps, of other projects too; what pip and apt fetched stays in the cache mounts."""
     for kind in BUILT:
         docker("builder", "prune", "--all", "--force", "--filter", f"type={kind}")
 
@@ -40,7 +39,7 @@ def megabytes(image: str) -> str:
 
 
 def largest_packages(stack: Stack) -> list[tuple[str, float]]:
-    """The largest packages in the API's image, MB by their files' own sizes."""
+    """The API image's largest packages, MB by the files they list; their bytecode is not among them."""
     code = (
         "from importlib.metadata import distributions\n"
         "for d in distributions():\n"
@@ -66,15 +65,16 @@ def main() -> None:
         stack = stack_in(copy_of_the_repository(Path(folder) / "labline"))
         try:
             stack.run("down", "--volumes", "--remove-orphans")
-            forget_builds()
-            stack.up("from nothing built, packages cached")
+            if "--forget" in sys.argv:
+                forget_builds()
+            stack.up("from nothing built, packages cached" if "--forget" in sys.argv else "first")
             stack.run("down")
             stack.up("warm: down, then up --build --wait")
             print(f"{os.cpu_count()} cores; stack up and the first prediction answered")
             for name, seconds in stack.seconds.items():
                 print(f"  {name:<40} {seconds:6.0f} s")
             print("images, unpacked")
-            for image in IMAGES[:3]:
+            for image in IMAGES:
                 print(f"  {image:<40} {megabytes(image):>9}")
             print("in the API's image")
             for module in ("labline", "labline.api"):
@@ -87,7 +87,7 @@ def main() -> None:
                 name, used = line.split("\t")
                 print(f"  {name:<40} {used.split(' / ')[0]:>9}")
         finally:
-            stack.run("down", "--volumes", "--remove-orphans", check=False)
+            stack.run("down", "--volumes", "--rmi", "local", check=False)
 
 
 if __name__ == "__main__":

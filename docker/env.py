@@ -28,7 +28,8 @@ def complete(template: str, present: str, machine: dict[str, str]) -> str:
     if present:
         added = [f"{name}=\n" for name, _ in SETTING.findall(template) if name not in known]
         text = present.rstrip("\n") + "\n" + "".join(added)
-    text = EMPTY.sub(lambda found: f"{found[1]}={secrets.token_urlsafe(24)}", text)
+    secret = set(EMPTY.findall(template))  # another name that is empty in .env is the user's own business
+    text = EMPTY.sub(lambda found: f"{found[1]}={secrets.token_urlsafe(24)}" if found[1] in secret else found[0], text)
     missing = [f"{name}={value}\n" for name, value in machine.items() if name not in known]
     note = "\n# Of this machine: who owns this folder, and which group may talk to Docker.\n" if missing else ""
     return text + note + "".join(missing)
@@ -37,7 +38,8 @@ def complete(template: str, present: str, machine: dict[str, str]) -> str:
 def of_this_machine() -> dict[str, str]:
     """The owner of this folder, whom the containers' user is to be; and the group of Docker's socket."""
     owner = getattr(ROOT.stat(), "st_uid", 0) if os.name == "posix" else 0
-    group = DOCKER_SOCKET.stat().st_gid if DOCKER_SOCKET.exists() else 0
+    # elsewhere Docker runs in a machine of its own, where the socket is root's
+    group = DOCKER_SOCKET.stat().st_gid if sys.platform == "linux" and DOCKER_SOCKET.exists() else 0
     return {"LABLINE_UID": str(owner or UID), "DOCKER_GID": str(group)}
 
 

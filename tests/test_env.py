@@ -46,10 +46,10 @@ def test_the_template_holds_no_value_that_could_be_left_standing() -> None:
 
 
 def test_what_is_there_is_never_changed_and_what_is_missing_is_added(folder: Path) -> None:
-    kept = "# mine\nPOSTGRES_PASSWORD=chosen\nMLFLOW_DB_PASSWORD=\nKAGGLE_KEY=key"
+    kept = "# mine\nPOSTGRES_PASSWORD=chosen\nMLFLOW_DB_PASSWORD=\nKAGGLE_KEY=key\nAWS_ENDPOINT_URL="
     (folder / ".env").write_text(kept, encoding="utf-8")
     found = made(folder)
-    assert (found["POSTGRES_PASSWORD"], found["KAGGLE_KEY"]) == ("chosen", "key")
+    assert (found["POSTGRES_PASSWORD"], found["KAGGLE_KEY"], found["AWS_ENDPOINT_URL"]) == ("chosen", "key", "")
     assert all(found[name] for name in NAMES)
     assert (folder / ".env").read_text(encoding="utf-8").startswith("# mine\nPOSTGRES_PASSWORD=chosen\n")
     assert made(folder) == found

@@ -26,7 +26,7 @@ def checkout(docker: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def stack(checkout: Path) -> Iterator[Stack]:
+def stack(checkout: Path, pytestconfig: pytest.Config) -> Iterator[Stack]:
     """The stack, up; gone with its volumes afterwards."""
     stack = stack_in(checkout)
     stack.run("down", "--volumes", "--remove-orphans")
@@ -34,4 +34,8 @@ def stack(checkout: Path) -> Iterator[Stack]:
         stack.up("first")
         yield stack
     finally:
-        stack.run("--profile", "test", "down", "--volumes", "--remove-orphans", check=False)
+        stack.run("--profile", "test", "down", "--volumes", "--rmi", "local", check=False)
+        if capture := pytestconfig.pluginmanager.getplugin("capturemanager"):
+            with capture.global_and_fixture_disabled():
+                for name, seconds in stack.seconds.items():
+                    print(f"\nstack up and first prediction answered, {name}: {seconds:.0f} s", end="")

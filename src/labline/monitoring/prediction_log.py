@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 import uuid
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -15,7 +16,7 @@ from loguru import logger
 from sqlalchemy import JSON, BigInteger, Column, DateTime, Engine, Index, Integer, MetaData, String, Table, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from labline.database import reaching
+from labline.database import is_embedded, reaching
 from labline.errors import DatabaseError
 from labline.migrations import need_tables
 
@@ -38,6 +39,8 @@ Index("predictions_by_problem", PREDICTIONS.c.problem, PREDICTIONS.c.sequence)
 BATCH_MAX = 1000
 CLOSE_SECONDS = 10.0
 PROBE_SECONDS = 2.0  # how often a database that failed is tried
+IDLE_SECONDS = 10.0  # how often a server is, while there is nothing to write
+ANSWER_SECONDS = 10.0  # after which a commit that neither succeeds nor fails counts as failed
 
 
 @dataclass(frozen=True)
@@ -120,19 +123,25 @@ class LogWriter:
 
     Args:
         engine: of the database, from `open_database`; connected to here, which may take seconds where it is away.
-
-    Attributes:
-        failure: why rows cannot be written now, in a sentence; None when they can, as far as is known.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._log: PredictionLog | None = None  # opened again after every failure: its tables may have gone
         self._queue: queue.SimpleQueue[tuple[Sequence[Logged], Future[None]] | None] = queue.SimpleQueue()
-        self.failure: str | None = None
+        self._reason: str | None = None
+        self._began: float | None = None  # when what the database has not answered yet was asked of it
         self._probe()
         self._thread = threading.Thread(target=self._run, name="prediction-log", daemon=True)
         self._thread.start()
+
+    @property
+    def failure(self) -> str | None:
+        """Why rows cannot be written now, in a sentence; None when they can, as far as is known."""
+        began = self._began
+        if self._reason is None and began is not None and time.monotonic() - began > ANSWER_SECONDS:
+            return f"the database has not answered for {ANSWER_SECONDS:.0f} s"
+        return self._reason
 
     def submit(self, rows: Sequence[Logged]) -> Future[None]:
         """Hand rows in; the future is done when they are on disk, or holds the error."""
@@ -149,7 +158,7 @@ class LogWriter:
         open_ = True
         while open_:
             try:
-                batch = [self._queue.get(timeout=None if self.failure is None else PROBE_SECONDS)]
+                batch = [self._queue.get(timeout=self._patience())]
             except queue.Empty:
                 self._probe()
                 continue
@@ -159,38 +168,53 @@ class LogWriter:
             open_ = None not in batch
             self._write([item for item in batch if item is not None])
 
+    def _patience(self) -> float | None:
+        """How long to wait for rows before the database is looked for."""
+        if self._reason is not None:
+            return PROBE_SECONDS
+        return None if is_embedded(self._engine) else IDLE_SECONDS  # a file does not go away by itself
+
     def _write(self, batch: list[tuple[Sequence[Logged], Future[None]]]) -> None:
         if not batch:
             return
         for _, done in batch:
             done.set_running_or_notify_cancel()  # from here on no one can cancel it; what was handed in is written
+        self._began = time.monotonic()
         try:
             self._open().add([row for rows, _ in batch for row in rows])
         except (SQLAlchemyError, DatabaseError) as error:
             # of the driver's the kind alone: the text holds the statement, and its parameters are what people have told
             self._fail(error.said if isinstance(error, DatabaseError) else f"rows are refused: {type(error).__name__}")
             logger.error("{} predictions could not be logged: {}", sum(len(rows) for rows, _ in batch), self.failure)
-            for _, done in batch:
-                if not done.cancelled():
-                    done.set_exception(error)
+            _refuse(batch, error)
+        # whatever it is, the next rows must find the thread at work
+        except Exception as error:  # noqa: BLE001  # pylint: disable=broad-exception-caught
+            self._fail(f"rows cannot be written: {type(error).__name__}")
+            logger.error("{} predictions could not be logged: {}", sum(len(rows) for rows, _ in batch), self.failure)
+            _refuse(batch, error)
         else:
-            self.failure = None
+            self._reason = None
             for _, done in batch:
                 if not done.cancelled():
                     done.set_result(None)
+        finally:
+            self._began = None
 
     def _probe(self) -> None:
         """Whether rows can be written now: a server that is sent no requests must find out by itself."""
+        self._began = time.monotonic()
         try:
             self._open().try_writing()
         except DatabaseError as error:
-            if self.failure is None:
+            if self._reason is None:
                 logger.warning("prediction log: {}", error)
             self._fail(error.said)
         else:
-            if self.failure is not None:
+            if self._reason is not None:
                 logger.info("the prediction log can be written to again")
-            self.failure = None
+            self._reason = None
+        finally:
+            self._began = None
 
     def _open(self) -> PredictionLog:
         if self._log is None:
@@ -198,5 +222,11 @@ class LogWriter:
         return self._log
 
     def _fail(self, reason: str) -> None:
-        self.failure = reason
+        self._reason = reason
         self._log = None
+
+
+def _refuse(batch: list[tuple[Sequence[Logged], Future[None]]], error: Exception) -> None:
+    for _, done in batch:
+        if not done.cancelled():
+            done.set_exception(error)

@@ -17,7 +17,7 @@ from labline.api.problem_details import ApiError, ProblemDetails, refused_record
 from labline.api.schemas import ModelName, Prediction, Predictions
 from labline.errors import DatabaseError
 from labline.model.tasks import Answer
-from labline.monitoring.prediction_log import Logged, new_prediction_id
+from labline.monitoring.prediction_log import ANSWER_SECONDS, Logged, new_prediction_id
 
 router = APIRouter(tags=["predict"])
 ERRORS: dict[int | str, dict[str, Any]] = {
@@ -56,8 +56,8 @@ async def _answered(loaded: Loaded, records: Sequence[BaseModel], services: Serv
         answers = await asyncio.to_thread(loaded.bundle.predict, rows)
     logged = [_logged(loaded, row, answer) for row, answer in zip(rows, answers, strict=True)]
     try:
-        await asyncio.wrap_future(services.log.submit(logged))
-    except (SQLAlchemyError, DatabaseError) as error:
+        await asyncio.wait_for(asyncio.wrap_future(services.log.submit(logged)), ANSWER_SECONDS)
+    except (SQLAlchemyError, DatabaseError, TimeoutError) as error:
         raise ApiError(503, "Not logged", "the prediction log is away, so no answer is given") from error
     name = ModelName(name=loaded.bundle.problem.name, version=loaded.version)
     return [
