@@ -50,12 +50,16 @@ def main() -> None:
     if text == present:
         sys.stdout.write(".env is complete; nothing was changed\n")
         return
-    handle, unfinished = tempfile.mkstemp(dir=ROOT, prefix=".env.")  # made for its owner alone
-    with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-        file.write(text)
-    if os.name == "posix" and os.getuid() == 0:  # in a container or as root: for who owns the folder
-        os.chown(unfinished, ROOT.stat().st_uid, ROOT.stat().st_gid)
-    Path(unfinished).replace(TARGET)
+    handle, name = tempfile.mkstemp(dir=ROOT, prefix=".env.")  # made for its owner alone
+    unfinished = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+        if os.name == "posix" and os.getuid() == 0:  # in a container or as root: for who owns the folder
+            os.chown(unfinished, ROOT.stat().st_uid, ROOT.stat().st_gid)
+        unfinished.replace(TARGET)
+    finally:
+        unfinished.unlink(missing_ok=True)  # passwords under another name would only lie about
     sys.stdout.write(f"{TARGET.name} is {'completed' if present else 'made'}\n")
 
 

@@ -64,3 +64,10 @@ def test_only_its_owner_who_owns_the_folder_can_read_it(folder: Path) -> None:
     assert stat.S_IMODE(state.st_mode) == 0o600
     assert state.st_uid == folder.stat().st_uid
     assert found["LABLINE_UID"] == str(folder.stat().st_uid)
+
+
+def test_what_cannot_be_put_in_place_leaves_no_passwords_behind(folder: Path) -> None:
+    (folder / ".env").mkdir()
+    ended = subprocess.run([sys.executable, "docker/env.py"], cwd=folder, capture_output=True, check=False)
+    assert ended.returncode != 0
+    assert sorted(path.name for path in folder.iterdir()) == [".env", ".env.template", "docker"]

@@ -101,7 +101,16 @@ def test_requirements_are_locked_with_hashes_and_hold_every_direct_dependency() 
 
 
 def test_what_is_generated_or_secret_is_ignored_by_git() -> None:
-    paths = ["data/x.parquet", "models/mlflow.db", "reports/x.html", ".env", "kaggle.json", "mlruns/0", ".venv/x"]
+    paths = [
+        "data/x.parquet",
+        "models/mlflow.db",
+        "reports/x.html",
+        ".env",
+        ".env.k3j2",
+        "kaggle.json",
+        "mlruns/0",
+        ".venv/x",
+    ]
     asked = subprocess.run(["git", "check-ignore", *paths], cwd=ROOT, capture_output=True, text=True, check=False)
     if asked.returncode == 128:
         pytest.skip("not a git checkout")

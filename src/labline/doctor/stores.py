@@ -55,7 +55,7 @@ def tracking(config: Config, _problem: str) -> str:
     from labline.model.mlflow_store import MlflowStore
 
     store = MlflowStore(config.storage)
-    if not _is_server(config):
+    if not store.is_server:
         with store.client() as client:
             client.search_experiments(max_results=1)
         return f"{'embedded, ' if store.is_embedded else ''}{store.address}"
@@ -91,9 +91,9 @@ def hosts(config: Config, _problem: str) -> str:
     """Whether the server answers under the name by which it is asked, and to this user."""
     from labline.model.mlflow_store import MlflowStore
 
-    if not _is_server(config):
-        return "no server is asked"
     store = MlflowStore(config.storage)
+    if not store.is_server:
+        return "no server is asked"
     name = urlsplit(store.uri).netloc.rpartition("@")[2]
     answer = _ask(store, "/api/2.0/mlflow/experiments/search?max_results=1")
     if answer.status_code == 403 and WRONG_HOST in answer.text:
@@ -114,10 +114,6 @@ def artifacts(config: Config, problem: str) -> str:
     store = MlflowStore(config.storage)
     store.round_trip(problem)
     return f"{store.artifacts}: written and read back"
-
-
-def _is_server(config: Config) -> bool:
-    return config.storage.tracking_uri.get_secret_value().startswith(("http:", "https:"))
 
 
 def _ask(store: MlflowStore, path: str) -> Response:

@@ -57,10 +57,11 @@ class MlflowStore:
     @property
     def artifacts(self) -> str:
         """Where artifacts are, as it may be shown: a server does not say, so it is its own address."""
-        return self.address if self._is_server else masked(self._artifact_root)
+        return self.address if self.is_server else masked(self._artifact_root)
 
     @property
-    def _is_server(self) -> bool:
+    def is_server(self) -> bool:
+        """Whether a tracking server is asked, over HTTP."""
         return self.uri.startswith(("http:", "https:"))
 
     @contextmanager
@@ -77,7 +78,7 @@ class MlflowStore:
         mlflow.set_tracking_uri(self.uri)
         mlflow.set_registry_uri(self.uri)
         try:
-            if not self._is_server:
+            if not self.is_server:
                 # MLflow asks a database that does not answer for a minute; this asks once, and sets SQLite to WAL
                 probe = open_database(self.uri)
                 probe.dispose()  # a connection of the pool would answer for a database that is gone
@@ -86,7 +87,7 @@ class MlflowStore:
         except MlflowException as error:
             if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS", "INVALID_PARAMETER_VALUE"}:
                 raise
-            if error.error_code in REFUSALS and not self._is_server:
+            if error.error_code in REFUSALS and not self.is_server:
                 raise self._no_artifacts(error) from None
             raise self._unreachable(error.message.splitlines()[0]) from error
         except (SQLAlchemyError, OSError) as error:
@@ -105,7 +106,7 @@ class MlflowStore:
         if found is not None:
             return str(found.experiment_id)
         location = None
-        if not self._is_server:
+        if not self.is_server:
             root = self._artifact_root
             location = f"{root if '://' in root else Path(root).resolve().as_uri()}/{name}"
         return str(client.create_experiment(name, artifact_location=location))
