@@ -8,6 +8,7 @@ from labline.pipeline.predicting import predict, score
 from labline.pipeline.problem import open_problem
 from labline.pipeline.promotion import Promotion, history, promote, rollback
 from labline.pipeline.training import Trained, leaderboard, train
+from labline.pipeline.tuning import tune
 from labline.pipeline.up import bring_up
 
 __all__ = [
@@ -33,4 +34,5 @@ __all__ = [
     "served",
     "served_from",
     "train",
+    "tune",
 ]

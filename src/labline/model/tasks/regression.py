@@ -30,6 +30,7 @@ class Regression(Task):
         self._baseline_by = problem.baseline_by
         low = self._value.minimum
         self._never_negative = low is not None and low >= 0
+        self.loss = "rmsle" if self._value.log else "rmse"
 
     def encode(self, target: pd.Series[Any]) -> Target:
         """The values, float64."""
@@ -43,10 +44,6 @@ class Regression(Task):
         """Tenths of the target's distribution."""
         limits = np.unique(np.quantile(target, np.linspace(0, 1, STRATA + 1)[1:-1]))
         return np.searchsorted(limits, target, side="right")
-
-    def lightgbm(self) -> dict[str, Any]:
-        """Squared error."""
-        return {"objective": "regression", "metric": "rmse"}
 
     def scores(self, raw: NDArray[np.float64]) -> Scores:
         """In the target's unit; of a target that is never negative, nothing below zero."""
