@@ -126,6 +126,11 @@ def say(text: str) -> None:
     OUT.print(text, markup=False)
 
 
+def print_as_is(text: str) -> None:
+    """Print a text of many lines, for a person or a file."""
+    sys.stdout.write(text)
+
+
 def complain(text: str) -> None:
     """Print an error."""
     ERR.print("error:", style="bold red", end=" ")

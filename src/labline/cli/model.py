@@ -1,14 +1,16 @@
-"""Verbs about models: train, compare, promote, roll back."""
+"""Verbs about models: train, compare, promote, roll back, and say what they are."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from labline import console
+from labline.atomic import replacing
 from labline.cli.common import (
     AcceptLeaks,
     AsJson,
@@ -20,9 +22,12 @@ from labline.cli.common import (
     with_budget,
     with_training,
 )
+from labline.errors import LablineError
 
 if TYPE_CHECKING:
     from labline.contract import Problem
+    from labline.model.registry import Version
+    from labline.model.resampling import Interval
     from labline.pipeline import Promotion, Trained
 
 INTERRUPTED = 130  # what shells say of SIGINT
@@ -122,7 +127,7 @@ def _show_trained(problem: Problem, trained: Trained, *, as_json: bool) -> None:
     console.say(f"On {evaluation.rows:,} rows it never saw: {problem.metric} {evaluation.headline} (95 % interval)")
     simple = trained.baseline
     figures = [
-        (key, f"{v:.4f}", f"{simple[key]:.4f}" if key in simple else "") for key, v in evaluation.metrics.items()
+        (key, str(found), f"{simple[key]:.4f}" if key in simple else "") for key, found in evaluation.intervals.items()
     ]
     console.table(("metric", "hold-out", f"baseline ({trained.fitted.baseline.name})"), figures)
     if evaluation.tables.per_class:
@@ -181,7 +186,10 @@ def promote(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make the challenger champion if it is better on the same held-out rows; exit status 1 if it is not."""
+    """Make the challenger champion if it is better on the same held-out rows; exit status 1 if it is not.
+
+    No segment of the contract may lose much by it, and it has to be quick and small enough: see promotion.yaml.
+    """
     from labline import pipeline
 
     config, problem = open_workspace(name)
@@ -205,13 +213,24 @@ def rollback(
 
 
 def _show_promotion(outcome: Promotion, *, as_json: bool) -> None:
+    champion = outcome.champion
     if as_json:
-        previous = outcome.previous.number if outcome.previous else None
-        body = {"champion": outcome.champion.number, "previous": previous, "changed": outcome.promoted}
-        console.as_json(body | {"reason": outcome.reason})
+        body = {
+            "champion": champion.number if champion else None,
+            "previous": outcome.previous.number if outcome.previous else None,
+            "changed": outcome.promoted,
+            "reason": outcome.reason,
+            "reasons": outcome.reasons,
+            "card": outcome.card,
+        }
+        console.as_json(body)
         return
     state = "is the champion now" if outcome.promoted else "stays the champion"
-    console.say(f"{outcome.champion} {state}: {outcome.reason}")
+    console.say(f"{champion} {state}:" if champion else "There is still no champion:")
+    for reason in outcome.reasons:
+        console.say(f"- {reason}")
+    if outcome.card:
+        console.say(f"Model card: {outcome.card}")
 
 
 @app.command()
@@ -221,24 +240,59 @@ def registry(name: Name = None, as_json: AsJson = False) -> None:
 
     config, problem = open_workspace(name)
     versions, entries = pipeline.history(config, problem)
+    remark = pipeline.remark(config, problem, versions, entries)
     if as_json:
         ledger = [entry.model_dump(mode="json") for entry in entries]
-        console.as_json({"versions": [asdict(version) for version in versions], "ledger": ledger})
+        console.as_json({"versions": [asdict(version) for version in versions], "ledger": ledger, "remark": remark})
         return
-    if not versions:
-        console.say(f"Nothing is registered yet: labline train {problem.name}")
-        return
+    if versions:
+        _show_versions(problem.metric, versions, pipeline.holdout_figures(config, problem))
+    if entries:
+        rows = [(f"{e.at:%Y-%m-%d %H:%M}", e.action, e.version, e.other or "", e.who, e.reason) for e in entries]
+        console.say("")
+        console.table(("at (UTC)", "action", "champion", "other", "who", "reason"), rows)
+    if remark:
+        console.say(remark)
+
+
+def _show_versions(metric: str, versions: list[Version], measured: dict[str, Interval]) -> None:
     shown = [
         (
             v.number,
             " ".join(v.aliases),
+            measured.get(v.run_id, ""),
+            v.tags.get("labline.bundle_mb", ""),
+            v.tags.get("labline.latency_ms", ""),
             data_kind(v.tags.get("labline.data", "?")),
             v.run_id,
-            v.tags.get("labline.reason", ""),
+            v.tags.get("labline.decision", ""),
         )
         for v in versions
     ]
-    console.table(("version", "alias", "data", "run", "reason"), shown)
-    ledger_rows = [(f"{e.at:%Y-%m-%d %H:%M}", e.action, e.version, e.other or "", e.who, e.reason) for e in entries]
-    console.say("")
-    console.table(("at (UTC)", "action", "champion", "other", "who", "reason"), ledger_rows)
+    columns = ("version", "alias", f"{metric} (hold-out)", "MB", "ms a row", "data", "run", "decision")
+    console.table(columns, shown)
+
+
+@app.command()
+def card(
+    name: Name = None,
+    version: Annotated[int | None, typer.Option(help="Which version; the champion if none.")] = None,
+    html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write it as a page instead.")] = None,
+) -> None:
+    """A version's model card: what it is for, data, figures, segments, limits, and why it was promoted."""
+    from labline import pipeline
+    from labline.model.card import markdown, page
+
+    config, problem = open_workspace(name)
+    found = pipeline.card(config, problem, version)
+    if html is None:
+        console.print_as_is(markdown(found))
+        return
+    try:
+        with replacing(html) as unfinished:
+            unfinished.write_text(page(found), encoding="utf-8")
+    except OSError as error:
+        raise LablineError(
+            f"the card cannot be written: {error.strerror or error}", where=str(html), mend="name another file"
+        ) from error
+    console.say(f"{html} is the model card of {problem.name} version {found.version}.")

@@ -8,6 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from labline.model.calibration import calibration
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
 
 FEATURES_SHOWN = 25
 LABELS_SHOWN = 50
-BINS = 10
 COLOUR = "#2f6f8f"
 
 
@@ -102,9 +103,8 @@ def labels_plot(figures: Sequence[ClassFigures]) -> Figure:
 
 def calibration_plot(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> Figure:
     """Confidence against how often it was right, both of shape (answers,), in ten bins of as many answers each."""
-    groups = np.array_split(np.argsort(confidence), min(BINS, len(confidence)))
-    said = [confidence[group].mean() for group in groups]
-    was = [right[group].mean() for group in groups]
+    points = calibration(confidence, right).points
+    said, was = [point.confidence for point in points], [point.right for point in points]
     figure = Figure(figsize=(5, 5), layout="constrained")
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color="grey", linestyle="--", label="perfect")

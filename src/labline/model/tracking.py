@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -242,8 +242,17 @@ def _log_out_of_fold(fitted: Fitted) -> None:
 
 
 def _holdout_figures(evaluation: Evaluation) -> dict[str, float]:
-    figures = {f"holdout_{name}": value for name, value in evaluation.metrics.items()}
-    return figures | {"holdout_low": evaluation.headline.low, "holdout_high": evaluation.headline.high}
+    """Every metric with the ends of its interval."""
+    figures = {"holdout_low": evaluation.headline.low, "holdout_high": evaluation.headline.high}
+    for name, found in evaluation.intervals.items():
+        figures |= {
+            f"holdout_{name}": found.value,
+            f"holdout_{name}_low": found.low,
+            f"holdout_{name}_high": found.high,
+        }
+    if evaluation.calibration is not None:
+        figures["holdout_calibration_error"] = evaluation.calibration.error
+    return {name: value for name, value in figures.items() if np.isfinite(value)}
 
 
 def _log_bundle(bundle: Bundle) -> str:
@@ -298,6 +307,10 @@ def _log_tables(evaluation: Evaluation) -> None:
     if evaluation.tables.per_class:
         rows: list[dict[str, Any]] = [vars(figures) for figures in evaluation.tables.per_class]
         mlflow.log_dict({"holdout": rows}, "tables/per_class.json")
+    if evaluation.segments:
+        mlflow.log_dict({"holdout": [asdict(segment) for segment in evaluation.segments]}, "tables/segments.json")
+    if evaluation.calibration is not None:
+        mlflow.log_dict(asdict(evaluation.calibration), "tables/calibration.json")
     if evaluation.tables.confusion.size:
         mlflow.log_dict({"true_by_predicted": evaluation.tables.confusion.tolist()}, "tables/confusion_matrix.json")
 

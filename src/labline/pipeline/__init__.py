@@ -1,12 +1,13 @@
 """The use cases. The CLI, notebooks, the API, schedulers and CI all call these; none of them adds logic of its own."""
 
+from labline.pipeline.card import card
 from labline.pipeline.champion import Served, champion, served, served_from
 from labline.pipeline.data import Checked, check, prepare
 from labline.pipeline.drafting import Drafted, draft
 from labline.pipeline.monitoring import monitor, report
 from labline.pipeline.predicting import predict, score
 from labline.pipeline.problem import open_problem
-from labline.pipeline.promotion import Promotion, history, promote, rollback
+from labline.pipeline.promotion import Promotion, history, holdout_figures, promote, remark, rollback
 from labline.pipeline.training import Trained, leaderboard, train
 from labline.pipeline.tuning import tune
 from labline.pipeline.up import bring_up
@@ -18,16 +19,19 @@ __all__ = [
     "Served",
     "Trained",
     "bring_up",
+    "card",
     "champion",
     "check",
     "draft",
     "history",
+    "holdout_figures",
     "leaderboard",
     "monitor",
     "open_problem",
     "predict",
     "prepare",
     "promote",
+    "remark",
     "report",
     "rollback",
     "score",

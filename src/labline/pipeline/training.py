@@ -27,6 +27,7 @@ from labline.model.explanation import Explanation, explain
 from labline.model.registry import Registry, Version
 from labline.model.search import Clock, Fitted, Journal, Search, TrainingRows, Tried, Watcher
 from labline.model.search.studies import Studies
+from labline.model.segments import segments_of
 from labline.model.tasks import Target, greater_is_better, task_of
 from labline.monitoring.profile import make_profile
 from labline.pipeline.data import Checked, check, columns_of, split_of
@@ -275,7 +276,8 @@ def _bundled(folder: Path, contents: Contents, rows: _Rows, seed: int) -> tuple[
     draft = write_bundle(folder, contents)
     problem, task = draft.problem, draft.task
     scores = draft.scores(rows.holdout_columns)
-    evaluation = evaluate(task, problem.metric, rows.holdout_target, scores, seed)
+    segments = segments_of(problem, rows.holdout_columns)
+    evaluation = evaluate(task, problem.metric, rows.holdout_target, scores, seed, segments)
     profile = make_profile(problem, rows.columns, task, scores, evaluation.metrics)
     return finish_bundle(draft, profile.model_dump_json(indent=1), evaluation.metrics), evaluation
 

@@ -64,7 +64,13 @@ def bring_up(
                 progress=lambda text, done=0.0: progress(text, 0.1 + 0.85 * done),
             )
         progress("promote", 0.97)
-        promote(config, problem)
+        outcome = promote(config, problem)
+        if outcome.champion is None:
+            raise RegistryError(
+                f"the first version is not promoted: {outcome.reason}",
+                where=registry.store.address,
+                mend=f"raise the limits of promotion.*, or labline promote {problem.name} --force",
+            ) from None
 
 
 def _soon(config: Config) -> Config:
