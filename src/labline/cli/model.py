@@ -158,22 +158,20 @@ def leaderboard(
         return
     shown = [
         (
-            row.family,
-            row.feature_set,
-            row.stage,
+            f"{row.family} · {row.feature_set} · {row.stage}",
             f"{row.mean:.4f} ± {row.deviation:.4f}",
             "" if row.holdout is None else f"{row.holdout:.4f}",
             f"{row.fit_seconds:.1f}",
             f"{row.predict_ms:.1f}",
             "" if row.bundle_mb is None else f"{row.bundle_mb:.1f}",
-            data_kind(row.data),
-            row.version or "",
-            " ".join(row.aliases),
+            " ".join((str(row.version or ""), *row.aliases)),
+            *((data_kind(row.data),) if everything else ()),
         )
         for row in rows
     ]
-    figures = (f"{problem.metric} (cv)", "hold-out", "fit s", "ms/1,000 rows", "MB")
-    console.table(("family", "columns", "stage", *figures, "data", "version", "alias"), shown)
+    figures = (f"{problem.metric} (cv)", "hold-out", "fit s", "ms/1k", "MB")
+    title = "" if everything else f"tried on these rows: {', '.join(sorted({data_kind(row.data) for row in rows}))}"
+    console.table(("model", *figures, "version", *(("data",) if everything else ())), shown, title)
 
 
 @app.command()

@@ -22,6 +22,7 @@ from labline.model.bundle import Bundle
 from labline.model.evaluation import Evaluation
 from labline.model.explanation import Explanation
 from labline.model.plots import curve_plot, explanation_plot, importance_plot
+from labline.model.promotion import bundle_mb
 from labline.model.registry import ARTIFACT, Registry, Version
 from labline.model.search import Fitted, Tried
 from labline.model.search.selection import Curve
@@ -188,7 +189,9 @@ class TrainingRun:
                 }
                 mlflow.set_tags(tags)
                 mlflow.log_params(_short(fitted.parameters | {"seed": manifest.data.seed, "family": manifest.family}))
-                mlflow.log_metrics(_figures(fitted.best) | _holdout_figures(evaluation) | _size(bundle))
+                mlflow.log_metrics(
+                    _figures(fitted.best) | _holdout_figures(evaluation) | {"bundle_mb": bundle_mb(bundle.folder)}
+                )
                 mlflow.log_metrics({f"baseline_holdout_{name}": value for name, value in holdout.baseline.items()})
                 _log_lineage(bundle)
                 _log_tables(evaluation)
@@ -217,10 +220,6 @@ def _log_plots(plots: dict[str, Figure]) -> None:
 
     for name, figure in plots.items():
         mlflow.log_figure(figure, f"plots/{name}")
-
-
-def _size(bundle: Bundle) -> dict[str, float]:
-    return {"bundle_mb": sum(file.stat().st_size for file in bundle.folder.rglob("*") if file.is_file()) / 1e6}
 
 
 def _short(parameters: dict[str, Any]) -> dict[str, str]:

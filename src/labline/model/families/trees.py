@@ -53,6 +53,10 @@ class TreesMember(Member):
             return means if self.vector else means.reshape(rows.shape[0], -1)
         shares = np.zeros((rows.shape[0], self.classes))
         shares[:, self.estimator.classes_.astype(int)] = self.estimator.predict_proba(rows)
+        if hasattr(self.estimator, "tree_"):
+            # a leaf where a class was not met does not rule it out: Laplace's correction (Provost and Domingos 2003)
+            met = self.estimator.tree_.weighted_n_node_samples[self.estimator.apply(rows)][:, None]
+            shares = (met * shares + 1) / (met + self.classes)
         return shares[:, 1] if self.vector else shares
 
     def importances(self) -> NDArray[np.float64]:

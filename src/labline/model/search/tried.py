@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -34,7 +33,7 @@ class Candidate(BaseModel):
     parameters: dict[str, Any] = {}
     stage: Stage = "defaults"
 
-    @cached_property
+    @property
     def key(self) -> str:
         """The same for the same family, columns and parameters, whenever they are tried."""
         said = json.dumps([self.family, sorted(self.columns), self.parameters], sort_keys=True)
