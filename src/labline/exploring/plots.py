@@ -29,6 +29,8 @@ CUT = 0.005  # share of the rows that may lie beyond each end of an axis
 PARTS = 10
 NAMES_SHOWN = 8
 DATES = 3
+MONTHS_FROM = 120  # days
+TICKS = 5
 
 
 def panels(count: int, *, across: int = ACROSS, size: tuple[float, float] = PANEL) -> tuple[Figure, list[Axes]]:
@@ -52,9 +54,10 @@ def show(values: View, axes: Axes, title: str = "", *, log: bool = False) -> Non
         axes.barh(range(len(shares)), shares.to_numpy(), color=COLOUR)
         _name_rows(axes, [str(name) for name in shares.index])
         axes.set(xlabel="share of the rows")
+        axes.locator_params(axis="x", nbins=TICKS)
     else:
         inner = _inner(values)
-        spread = log and bool((inner > 0).all())
+        spread = log and not _is_moment(values) and bool((inner > 0).all())
         sns.histplot(x=inner, bins=30, color=COLOUR, log_scale=spread, ax=axes)
         axes.set(xlabel="", ylabel="rows")
         if spread:
@@ -74,8 +77,8 @@ def show_against(values: View, target: View, axes: Axes, title: str = "", *, log
     if _named(target):
         _classes(both, target, axes)
     elif _named(values):
-        order = list(values.cat.categories)
-        sns.boxplot(data=both, x="target", y="value", order=order, orient="h", color=COLOUR, showfliers=False, ax=axes)
+        order = [str(name) for name in values.cat.categories]
+        _boxes([both.loc[both["value"] == name, "target"] for name in order], [COLOUR] * len(order), axes)
         _name_rows(axes, order)
         _scale(axes, "x", both["target"], log=log)
     else:
@@ -115,6 +118,7 @@ def show_profile(
             _date(axes)
     else:
         axes.set(xlabel="share")
+        axes.locator_params(axis="x", nbins=TICKS)
         known, met = _shares_of(profile, values)
         names = known.add(met, fill_value=0).nlargest(NAMES_SHOWN).index
         if isinstance(profile, NumberProfile):
@@ -170,12 +174,21 @@ def _classes(both: pd.DataFrame, target: View, axes: Axes) -> None:
         _name_rows(axes, [str(name) for name in shares.index])
         axes.set_xlim(0, 1)
         return
-    groups = [both.loc[both["target"] == name, "value"].dropna() for name in names]
+    groups = [both.loc[both["target"] == name, "value"] for name in names]
     moments = _is_moment(both["value"])
     if moments:  # boxes are drawn of days
         groups = [(group - pd.Timestamp(0)) / pd.Timedelta(days=1) for group in groups]
+    _boxes(groups, colours, axes)
+    axes.set(yticks=[], ylim=(len(names) - 0.5, -0.5))
+    if moments:
+        _date(axes)
+
+
+def _boxes(groups: list[pd.Series[Any]], colours: list[Any], axes: Axes) -> None:
+    """A lying box a group, the first at 0; without the few values far out, which would flatten all boxes."""
     boxes = axes.boxplot(
-        [group.to_numpy(dtype=float) for group in groups],
+        [group.dropna().to_numpy(dtype=float) for group in groups],
+        positions=range(len(groups)),
         orientation="horizontal",
         widths=0.7,
         showfliers=False,
@@ -184,10 +197,6 @@ def _classes(both: pd.DataFrame, target: View, axes: Axes) -> None:
     )
     for box, colour in zip(boxes["boxes"], colours, strict=True):
         box.set_facecolor(colour)
-    axes.set_yticks([])
-    axes.invert_yaxis()
-    if moments:
-        _date(axes)
 
 
 def _shares(both: pd.DataFrame) -> pd.DataFrame:
@@ -231,14 +240,16 @@ def _magnitudes(axis: Axis) -> None:
 
 
 def _date(axes: Axes) -> None:
-    """A few dates instead of days since 1970."""
-    ticks = np.linspace(*axes.get_xlim(), DATES + 2)[1:-1]
-    axes.set_xticks(ticks, [str(np.datetime64(round(day), "D")) for day in ticks], fontsize="small")
+    """A few dates instead of days since 1970, months where that is enough."""
+    first, last = axes.get_xlim()
+    unit: Literal["D", "M"] = "M" if last - first > MONTHS_FROM else "D"
+    ticks = np.linspace(first, last, DATES + 2)[1:-1]
+    axes.set_xticks(ticks, [str(np.datetime64(round(day), "D").astype(f"datetime64[{unit}]")) for day in ticks])
 
 
 def _name_rows(axes: Axes, names: list[str]) -> None:
     axes.set_yticks(range(len(names)), [_short(name) for name in names])
-    axes.set_ylim(len(names) - 0.5, -0.5)  # the first on top
+    axes.set_ylim(max(len(names), 1) - 0.5, -0.5)  # the first on top
 
 
 def _finish(axes: Axes, title: str) -> None:
