@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -145,6 +146,13 @@ def test_a_committed_notebook_has_no_outputs_and_says_what_can_be_changed(name: 
     assert [cell for cell in code if cell["outputs"] or cell["execution_count"] is not None] == []
     (parameters,) = [cell for cell in code if "parameters" in cell["metadata"].get("tags", ())]
     assert re.search(r"^problem = None\b", "".join(parameters["source"]), re.MULTILINE)
+
+
+def test_nbstripout_would_change_nothing() -> None:
+    files = [str(file) for file in FOLDER.glob("*.ipynb")]
+    command = [sys.executable, "-m", "nbstripout", "--verify", *files]
+    said = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert said.returncode == 0, said.stdout + said.stderr
 
 
 @pytest.mark.parametrize("name", NAMES)
