@@ -82,7 +82,7 @@ def test_rows_that_break_the_contract_were_left_out_where_it_says_so(priced: Way
 
 def test_the_matrix_of_texts_is_sparse_from_the_encoder_to_the_member(way: Way) -> None:
     bundle, columns = way.bundle, columns_of(way.problem, way.current)
-    matrix = bundle.encoder.transform(bundle._derived(columns))
+    matrix = bundle.ensemble.parts[0].encoder.transform(bundle._derived(columns))
     assert isinstance(matrix, sparse.csr_matrix)
     assert matrix.data.nbytes < 0.2 * matrix.shape[0] * matrix.shape[1] * 8
 
