@@ -23,7 +23,7 @@ from labline.errors import BundleError, ContractError, DataError, RegistryError
 from labline.model.bundle import Bundle, Contents, bundle_digest, finish_bundle, write_bundle
 from labline.model.evaluation import Judged
 from labline.model.ledger import Action, Entry, Ledger
-from labline.model.promotion import Decision, bundle_mb, compare, costs
+from labline.model.promotion import Decision, compare
 from labline.model.registry import CHALLENGER, CHAMPION, Registry, Version
 from labline.model.tasks import task_of
 from labline.pipeline.data import columns_of

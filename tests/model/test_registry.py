@@ -49,6 +49,7 @@ def test_an_empty_registry_says_so_with_its_address_and_the_command_to_fill_it(w
     with pytest.raises(RegistryError) as caught:
         registry.champion()
     address = config.storage.tracking_uri.get_secret_value()
+    mend = "labline train obesity, or correct storage.tracking_uri if it was trained elsewhere"
     assert str(caught.value) == f"{address}: the registry holds nothing of 'obesity'. Mend: {mend}"
     assert str(workspace) in address
 
