@@ -144,10 +144,14 @@ def _small(card: Card) -> list[str]:
     if card.evaluation is None:
         return []
     classes = [
-        f"class {of.name} ({of.rows:,} rows)" for of in card.evaluation.tables.per_class if of.rows < SEGMENT_ROWS_MIN
+        f"class {of.name} ({_rows(of.rows)})" for of in card.evaluation.tables.per_class if of.rows < SEGMENT_ROWS_MIN
     ]
-    segments = [f"{of.name} ({of.rows:,} rows)" for of in card.evaluation.segments if of.headline is None]
+    segments = [f"{of.name} ({_rows(of.rows)})" for of in card.evaluation.segments if of.headline is None]
     return [*classes, *segments]
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count:,} rows"
 
 
 def _accepted(name: str, column: Column) -> _Accepted:
