@@ -41,7 +41,7 @@ LIBRARIES = {"lightgbm": "lightgbm", "xgboost": "xgboost-cpu", "decision_tree": 
 
 
 @dataclass(frozen=True)
-class Row:
+class Row:  # pylint: disable=too-many-instance-attributes  # a row of a table
     """One row of the leaderboard; `holdout` is None for what was tried and not registered.
 
     Attributes:

@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 import pytest
+from loguru import logger
 
 from labline.contract import Problem
 from labline.model.families import FAMILIES
@@ -92,6 +93,19 @@ def test_a_limit_on_latency_leaves_seeds_out_and_makes_no_blend(searching: Searc
     fitted = searching(families=("linear", "lightgbm"), seeds=5, blend=True, latency_ms_max=1e-6)
     assert len(fitted.ensemble.parts) == 1
     assert "are allowed" in fitted.choice.said
+
+
+def test_a_gpu_that_is_asked_for_and_not_there_is_not_needed(searching: Searching) -> None:
+    if any(family.finds_gpu() for family in FAMILIES.values()):
+        pytest.skip("there is a GPU here")
+    said: list[str] = []
+    sink = logger.add(said.append, level="WARNING")
+    try:
+        fitted = searching(device="gpu", families=("xgboost", "catboost"))
+    finally:
+        logger.remove(sink)
+    assert {"xgboost", "catboost"} <= {tried.family for tried in fitted.tried}
+    assert sum("no GPU is found" in line for line in said) == 1
 
 
 # Extra rows

@@ -93,7 +93,6 @@ class Family(ABC):
     Attributes:
         quick: parameters for fits that only have to be compared with each other.
         keeps_deadlines: a fit ends in time, with what it has by then.
-        uses_gpu: where there is one.
     """
 
     name: ClassVar[str]
@@ -102,12 +101,15 @@ class Family(ABC):
     member: ClassVar[type[Member]]
     quick: ClassVar[dict[str, Any]] = {}
     keeps_deadlines: ClassVar[bool] = False
-    uses_gpu: ClassVar[bool] = False
 
     def affordable(self, seconds: float, labels: int) -> bool:  # pylint: disable=no-self-use  # others ask themselves
         """Whether one fit has a chance to be of use in that time; `labels` is 1 but for multilabel."""
         del seconds, labels
         return True
+
+    def finds_gpu(self) -> bool:  # pylint: disable=no-self-use  # others look
+        """Whether it can use a GPU, and there is one."""
+        return False
 
     @abstractmethod
     def space(self, trial: BaseTrial) -> dict[str, Any]:

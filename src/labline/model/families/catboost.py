@@ -136,11 +136,16 @@ class CatBoost(Family):
     member: ClassVar[type[Member]] = CatBoostMember
     quick: ClassVar[dict[str, Any]] = {"learning_rate": 0.3, "border_count": 32}
     keeps_deadlines: ClassVar[bool] = True
-    uses_gpu: ClassVar[bool] = True
 
     def affordable(self, seconds: float, labels: int) -> bool:
         """All labels share the trees, yet each has its leaves."""
         return seconds >= labels / 10
+
+    def finds_gpu(self) -> bool:
+        """Its library sees one."""
+        from catboost.utils import get_gpu_device_count
+
+        return bool(get_gpu_device_count())
 
     def space(self, trial: BaseTrial) -> dict[str, Any]:
         """Depth, pace, and what holds it back."""

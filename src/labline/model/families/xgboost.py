@@ -109,11 +109,17 @@ class XGBoost(Family):
     member: ClassVar[type[Member]] = XGBoostMember
     quick: ClassVar[dict[str, Any]] = {"learning_rate": 0.25}
     keeps_deadlines: ClassVar[bool] = True
-    uses_gpu: ClassVar[bool] = True
 
     def affordable(self, seconds: float, labels: int) -> bool:
         """A tree a label and round takes its time."""
         return labels == 1 or seconds >= labels / 5
+
+    def finds_gpu(self) -> bool:
+        """Its library was built for GPUs, which `xgboost-cpu` is not, and CatBoost's sees one."""
+        import xgboost
+        from catboost.utils import get_gpu_device_count
+
+        return bool(xgboost.build_info().get("USE_CUDA")) and bool(get_gpu_device_count())
 
     def space(self, trial: BaseTrial) -> dict[str, Any]:
         """Depth, pace, and what holds it back."""

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TypeVar
 
 import numpy as np
-from joblib import cpu_count
+from loguru import logger
 from numpy.typing import NDArray
 from scipy import sparse
 
@@ -30,6 +30,8 @@ Made = TypeVar("Made")
 
 def cores() -> int:
     """How many this process may use: a container's limit counts."""
+    from joblib import cpu_count
+
     return max(1, int(cpu_count()))
 
 
@@ -103,6 +105,10 @@ class Folds:
         extra = np.arange(rows.own, len(rows.target))
         parts = split(task.strata(rows.own_target), folds, seed)
         self.parts = [(np.concatenate([train, extra]), test) for train, test in parts]
+        wanted = FAMILIES.values() if device == "gpu" else ()
+        self._on_gpu = {family.name for family in wanted if family.finds_gpu()}
+        if wanted and not self._on_gpu:
+            logger.warning("{}: no GPU is found that a family could use; everything is fitted without", problem.name)
         self._cached = lru_cache(maxsize=2 * len(self.parts))(self._encode)
 
     def sample(self, rows: int, folds: int) -> Folds:
@@ -127,7 +133,7 @@ class Folds:
 
     def device_of(self, family: Family) -> Device:
         """Where the family is fitted."""
-        return self.device if family.uses_gpu else "cpu"
+        return self.device if family.name in self._on_gpu else "cpu"
 
     def encoded(self, encoding: Encoding, fold: int, columns: Sequence[str]) -> _Encoded:
         """A fold's encoder and matrices for some columns; what is encoded once serves every set of columns."""

@@ -28,7 +28,7 @@ from labline.model.search.studies import Studies
 from labline.model.search.tried import Candidate, Tried
 from labline.model.search.tuning import CLOSED, Tuning
 from labline.model.tasks import AnswerRule, Baseline, Task, greater_is_better
-from labline.progress import Progress
+from labline.progress import Progress, silent
 
 # Shares of what is left when the stage begins, what the refit needs put aside.
 DEFAULTS_SHARE = 0.8  # they end long before, unless the budget is small or the rows are many
@@ -124,6 +124,7 @@ class Search:
         self._rows = rows.derive(derived)
         self._derived = derived.names
         self._curves: dict[str, Curve] = {}
+        self._watcher = Watcher(silent)
         self.folds = Folds(
             problem, task, self._rows, derived.names, folds=settings.folds, seed=settings.seed, device=settings.device
         )
