@@ -17,7 +17,7 @@ from labline.data.leakage.looked_at import CLASSES_MAX, Goal, Numbers, goals, sa
 ROWS_MIN = 100
 CLASS_ROWS_MIN = 300  # where none of n rows errs, up to 3 in n may (the rule of three): 300 speak for 99 %
 COLUMNS_MAX = 1000  # that are paired; of more, those that tell most by themselves
-WORK_MAX = 2e9  # rows × columns²: products and sums of all pairs in about a second
+WORK_MAX = 1e9  # rows × columns²: sums and products of all pairs in about a second
 CANDIDATES = 40  # pairs looked at closely, for each operation
 BANDS = 20  # of a target that is a value
 EXPLAINED = 0.999  # R² of the target in the combined value
@@ -37,6 +37,7 @@ class _Pair:
     sign: str
 
     def combined(self, values: Numbers) -> Numbers:
+        """What the two make, shape (rows,); NaN where one is missing, or it would divide by 0."""
         one, other = values[:, self.first], values[:, self.second]
         if self.sign == "+":
             return one + other
@@ -103,7 +104,7 @@ def _derivable(names: list[str], values: Numbers, moments: NDArray[np.bool_], go
         if score > best.get(key, (0.0,))[0]:
             best[key] = score, exact, pair
     found = sorted(best.values(), key=lambda one: -one[0])[:SHOWN]
-    return [_leak(names, pair, goal, score, exact=exact) for score, exact, pair in found]
+    return [_leak(names, _turned(pair, values, goal), goal, score, exact=exact) for score, exact, pair in found]
 
 
 def _bands(goal: Goal) -> NDArray[np.intp]:
@@ -122,31 +123,33 @@ def _candidates(values: Numbers, moments: NDArray[np.bool_], bands: NDArray[np.i
     filled = filled - np.where(moments, filled.mean(axis=0), 0.0)
     spread = np.abs(filled).max(axis=0)
     single = _explained(filled, bands)
-    keep = np.argsort(-(single + moments), kind="stable")[:COLUMNS_MAX]  # two moments may tell only by their distance
+    # two moments may tell only by their distance
+    keep = np.sort(np.argsort(-(single + moments), kind="stable")[:COLUMNS_MAX])
     rows = int(min(len(filled), max(ROWS_MIN, WORK_MAX / len(keep) ** 2)))
-    filled, bands, single = filled[:rows, keep], bands[:rows], single[keep]
+    filled, bands, single, moments = filled[:rows, keep], bands[:rows], single[keep], moments[keep]
     better = np.maximum(single[:, None], single[None, :])
     ordered = np.tri(len(keep), k=-1, dtype=bool).T
+    plain = ~moments
+    numbers = plain[:, None] & plain
     plus, minus = _of_sums(filled, bands)
-    yield from _first("+", plus - better, ordered & ~(moments[keep][:, None] | moments[keep][None, :]), keep)
-    yield from _first("−", minus - better, ordered & (moments[keep][:, None] == moments[keep][None, :]), keep)
-    plain = ~moments[keep]
+    yield from _first("+", plus - better, ordered & numbers, keep)
+    yield from _first("−", minus - better, ordered & (moments[:, None] == moments), keep)
     scaled = filled / spread[keep]
-    yield from _first("×", _of_products(scaled, scaled, bands) - better, ordered & plain[:, None] & plain, keep)
+    yield from _first("×", _of_products(scaled, scaled, bands) - better, ordered & numbers, keep)
     divides = plain & ((scaled > 0).all(axis=0) | (scaled < 0).all(axis=0))
     inverse = np.zeros_like(scaled)
     inverse[:, divides] = 1 / scaled[:, divides]
     inverse /= np.abs(inverse).max(axis=0, initial=1.0)
     different = ~np.eye(len(keep), dtype=bool)
     ratios = _of_products(scaled, inverse, bands) - better
-    yield from _first("/", ratios, different & plain[:, None] & divides[None, :], keep)
+    yield from _first("/", ratios, different & plain[:, None] & divides, keep)
 
 
 def _first(sign: str, gain: Numbers, allowed: NDArray[np.bool_], keep: NDArray[np.intp]) -> Iterator[_Pair]:
     gain = np.where(allowed & np.isfinite(gain), gain, -np.inf)
     most = min(CANDIDATES, gain.size)
     for place in np.argpartition(-gain, most - 1, axis=None)[:most]:
-        first, second = np.unravel_index(place, gain.shape)
+        first, second = divmod(int(place), gain.shape[1])
         if np.isfinite(gain[first, second]):
             yield _Pair(int(keep[first]), int(keep[second]), sign)
 
@@ -170,11 +173,11 @@ def _of_sums(values: Numbers, bands: NDArray[np.intp]) -> tuple[Numbers, Numbers
     total = centred.T @ centred / len(values)
     means = np.array([np.sqrt(share) * mean for share, mean in _band_means(centred, bands)])
     between = means.T @ means
-    with np.errstate(divide="ignore", invalid="ignore"):
-        outer = np.add.outer(np.diag(between), np.diag(between)), np.add.outer(np.diag(total), np.diag(total))
-        tiny = 1e-12 * outer[1]  # what is left of a column less its like is rounding
-        ratios = [(outer[0] + by * between) / np.maximum(outer[1] + by * total, tiny) for by in (2, -2)]
-    return ratios[0], ratios[1]
+    parts = np.add.outer(np.diag(between), np.diag(between))
+    whole = np.add.outer(np.diag(total), np.diag(total))
+    tiny = np.maximum(1e-12 * whole, np.finfo(np.float64).tiny)  # what is left of a column less its like is rounding
+    plus = (parts + 2 * between) / np.maximum(whole + 2 * total, tiny)
+    return plus, (parts - 2 * between) / np.maximum(whole - 2 * total, tiny)
 
 
 def _of_products(left: Numbers, right: Numbers, bands: NDArray[np.intp]) -> Numbers:
@@ -184,8 +187,8 @@ def _of_products(left: Numbers, right: Numbers, bands: NDArray[np.intp]) -> Numb
     for band in np.unique(bands):
         inside = bands == band
         between += inside.mean() * (left[inside].T @ right[inside] / inside.sum()) ** 2
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(between / np.maximum(squares - mean**2, 1e-12 * squares))
+    tiny = np.maximum(1e-12 * squares, np.finfo(np.float64).tiny)
+    return np.asarray(between / np.maximum(squares - mean**2, tiny))
 
 
 def _score(combined: Numbers, goal: Goal, alone: float, seed: int) -> tuple[float, bool]:
@@ -232,9 +235,18 @@ def _fit(combined: Numbers, target: Numbers) -> tuple[float, bool]:
     rest = target - (scale * combined / np.abs(combined).max() + shift)
     r2 = float(1 - np.mean(rest**2) / np.var(target))
     steps = [10.0**-digits for digits in range(7)]
-    step = next((one for one in steps if np.allclose(target / one, np.round(target / one), atol=1e-6)), 0.0)
+    step = next((one for one in steps if np.allclose(target / one, np.round(target / one), rtol=1e-9, atol=1e-6)), 0.0)
     within = np.abs(rest) <= 0.51 * step + 1e-9 * np.abs(target).max()  # 0.01: the line is fitted, too
     return r2, bool(within.mean() >= EXPLAINED and r2 >= ROUNDED)
+
+
+def _turned(pair: _Pair, values: Numbers, goal: Goal) -> _Pair:
+    """The pair, a difference the way round in which it rises with the goal."""
+    combined = pair.combined(values)
+    known = np.isfinite(combined)
+    if pair.sign == "−" and not goal.of_classes and np.cov(combined[known], goal.values[known])[0, 1] < 0:
+        return _Pair(pair.second, pair.first, pair.sign)
+    return pair
 
 
 def _leak(names: list[str], pair: _Pair, goal: Goal, score: float, *, exact: bool) -> Leak:

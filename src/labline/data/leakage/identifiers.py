@@ -63,17 +63,17 @@ def predicting_identifiers(
 def _names_rows(values: pd.Series[Any], looked_at: pd.Series[Any], problem: Problem, name: str) -> bool:
     column = problem.columns[name]
     if isinstance(column, NumberColumn) and values.dtype.kind == "f":
-        some = looked_at.dropna()
-        if len(some) < ROWS_MIN or not some.is_unique or (some % 1 != 0).any():
+        some = looked_at.to_numpy()[looked_at.notna()]
+        if len(some) < ROWS_MIN or (some % 1 != 0).any() or len(np.unique(some)) < len(some):
             return False
         every = values.dropna()
         chances = len(every) ** 2 / (2 * (every.max() - every.min() + 1))
         return bool(chances >= REPEATS_MISSED and every.is_unique and (every % 1 == 0).all())
     if isinstance(column, CategoryColumn | TextColumn):
-        some = looked_at.dropna().astype("str").str.strip()
-        if len(some) < ROWS_MIN or some.nunique() < NAMED * len(some):
+        names = looked_at.dropna().astype("str").str.strip()
+        if len(names) < ROWS_MIN or names.nunique() < NAMED * len(names):
             return False
-        return bool(some.str.match(CODE).mean() >= CODES and values.nunique() >= NAMED * values.notna().sum())
+        return bool(names.str.match(CODE).mean() >= CODES and values.nunique() >= NAMED * values.notna().sum())
     return False
 
 
@@ -83,7 +83,7 @@ def _orders(values: pd.Series[Any]) -> Numbers:
         return np.asarray(values, dtype=np.float64).reshape(-1, 1)
     names = values.astype("str")
     digits = names.str.findall(r"\d{1,15}").map(lambda found: float(max(found, key=len)) if found else np.nan)
-    return np.column_stack([names.rank(method="dense"), digits]).astype(np.float64)
+    return np.column_stack([pd.factorize(names, sort=True)[0], digits]).astype(np.float64)
 
 
 def _explained(values: Numbers, told: Numbers, seed: int) -> float:

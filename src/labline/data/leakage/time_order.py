@@ -89,7 +89,7 @@ def _errors(values: Numbers, told: Numbers, held: NDArray[np.intp], seed: int) -
     learned = np.ones(len(values), dtype=bool)
     learned[held] = False
     forest = ExtraTreesRegressor(TREES, min_samples_leaf=LEAF, random_state=seed, n_jobs=1)
-    forest.fit(values[learned], told[learned])
+    forest.fit(values[learned], told[learned].squeeze())
     answers = forest.predict(values[held]).reshape(len(held), told.shape[1])
     return np.asarray(((told[held] - answers) ** 2).sum(axis=1))
 

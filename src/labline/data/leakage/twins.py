@@ -21,6 +21,7 @@ WIDER = 4  # times the cell: honest rows find at least as many times as many nei
 DIFFERING_MAX = 30  # number columns that are left out in turn, those with the most different values
 CHANCE = 0.01  # of a held-out row: more twins than this by mere chance, and being one says nothing
 ROWS_MIN = 30
+BITS_ROWS = 2000  # of a column, that tell how often two rows are alike in it
 WARN_SHARE = 0.02  # of the held-out rows: below, the figures hardly move
 # A hold-out of which half is known by heart, target and all, says nothing of new rows. Anything less is a warning: a
 # table may honestly hold rows that are much alike, such as the same thing sold twice.
@@ -105,23 +106,30 @@ def _search(rows: pd.DataFrame, held: int, problem: Problem, names: list[str], w
 def _hashed(values: pd.Series[Any], problem: Problem, name: str, width: float) -> Hashes:
     """A hash of each value, numbers by their cell; salted with the column's name, so that sums tell columns apart."""
     column = problem.columns[name]
+    salt = sum(name.encode()) * 7919 + len(name)
     if isinstance(column, NumberColumn | DateTimeColumn) and values.dtype.kind in "fM":
         numbers = values.astype("int64").astype(np.float64) if values.dtype.kind == "M" else values
         spread = float(numbers.std()) or 1.0
-        values = pd.Series(np.floor((numbers / spread / width).to_numpy()) + 0.0)
-    elif isinstance(column, TextColumn):
+        return _mixed(np.floor((numbers / spread / width).to_numpy()) + 0.0, salt)
+    if isinstance(column, TextColumn):
         values = values.astype("str").str.lower().str.replace(r"\W+", " ", regex=True).str.strip()
-    salt = f"labline {sum(name.encode()) % 10**8:08d}"
-    found = pd.util.hash_pandas_object(values.reset_index(drop=True), index=False, hash_key=salt)
-    return np.asarray(found, dtype=np.uint64)
+    key = f"labline {salt % 10**8:08d}"  # pandas wants 16 bytes
+    return np.asarray(pd.util.hash_pandas_object(values, index=False, hash_key=key), dtype=np.uint64)
+
+
+def _mixed(numbers: NDArray[np.float64], salt: int) -> Hashes:
+    """Hashes of numbers: the finalizer of SplitMix64 (Steele, Lea and Flood 2014) over their bits."""
+    found = np.ascontiguousarray(numbers).view(np.uint64) + np.uint64(salt * 0x9E3779B97F4A7C15 % 2**64)
+    found = (found ^ (found >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    found = (found ^ (found >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return found ^ (found >> np.uint64(31))
 
 
 def _bits(hashes: Hashes) -> float:
     """How much it says that two rows are alike in this column: -log2 of the chance that any two are."""
-    counts = np.unique(hashes, return_counts=True)[1]
-    rows = len(hashes)
-    alike = (counts * (counts - 1.0)).sum() / (rows * (rows - 1.0))
-    return float(-np.log2(max(alike, 1 / rows**2)))
+    counts = np.unique(hashes[-BITS_ROWS:], return_counts=True)[1]
+    rows = counts.sum()
+    return float(-np.log2(max((counts * (counts - 1.0)).sum(), 1.0) / (rows * (rows - 1.0))))
 
 
 def _agreement(target: pd.Series[Any], problem: Problem, held: NDArray[np.intp], twin: NDArray[np.intp]) -> float:
