@@ -11,7 +11,10 @@ from labline import console
 from labline.cli.common import AsJson, Name, SourceOption, app, data_kind, open_workspace
 
 if TYPE_CHECKING:
+    from labline.data.leakage import Leak
     from labline.data.sources.taking import Role
+
+LEVEL = {"refuse": "error", "warn": "warning"}
 
 
 @app.command()
@@ -44,7 +47,7 @@ def data(
 
 @app.command()
 def check(name: Name = None, as_json: AsJson = False) -> None:
-    """Hold the snapshots against the contract; exit status 1 when rows break it."""
+    """Hold the snapshots against the contract, and look for leaks; exit status 1 when they cannot be trained on."""
     from labline import pipeline
 
     config, problem = open_workspace(name)
@@ -60,7 +63,7 @@ def check(name: Name = None, as_json: AsJson = False) -> None:
                     "rows": one.report.rows,
                     "classes": one.report.classes,
                     "findings": [asdict(finding) for finding in one.report.findings],
-                    "leaks": [asdict(leak) for leak in one.leaks],
+                    "leaks": [asdict(leak) | {"sure": leak.sure} for leak in one.leaks],
                     "overlapping_rows": one.overlapping_rows,
                     "unused_columns": one.report.unused,
                 }
@@ -72,8 +75,6 @@ def check(name: Name = None, as_json: AsJson = False) -> None:
             console.say(f"{one.snapshot.role}: {one.report.rows:,} rows, {'ok' if one.ok else 'NOT OK'}")
             for finding in one.report.findings:
                 console.say(f"  {finding.severity}: {finding}")
-            for leak in one.leaks:
-                console.say(f"  error: {leak.column} alone predicts the target (score {leak.score:.4f}): a leak?")
             if one.overlapping_rows:
                 console.say(f"  error: {one.overlapping_rows} held-out rows also stand among the training rows")
             if one.report.unused:
@@ -81,5 +82,12 @@ def check(name: Name = None, as_json: AsJson = False) -> None:
             if one.report.classes:
                 rows = [(key, f"{n:,}", f"{n / one.report.rows:.1%}") for key, n in one.report.classes.items()]
                 console.table(("class", "rows", "share"), rows)
+            if one.leaks:
+                found = [(LEVEL[leak.severity], leak.what, leak.column, _sure(leak), leak.mend) for leak in one.leaks]
+                console.table(("leak", "what", "columns", "how sure", "mend"), found)
     if not all(one.ok for one in checked):
         raise typer.Exit(1)
+
+
+def _sure(leak: Leak) -> str:
+    return f"{leak.sure} ({leak.score:.3f})"

@@ -11,6 +11,7 @@ from loguru import logger
 
 from labline.config import Config
 from labline.contract import Columns, Problem, settle
+from labline.errors import DataError
 from labline.model.tasks import task_of
 from labline.progress import Progress, silent
 from labline.store import data_folder
@@ -37,7 +38,36 @@ class Checked:
     @property
     def ok(self) -> bool:
         """Whether the rows may be trained on."""
-        return self.report.ok and not self.leaks and not self.overlapping_rows
+        return self.report.ok and not self.refused and not self.overlapping_rows
+
+    @property
+    def refused(self) -> tuple[Leak, ...]:
+        """The leaks with which training refuses to start, unless they are accepted."""
+        return tuple(leak for leak in self.leaks if leak.severity == "refuse")
+
+    def need_no_leaks(self, *, accepted: bool) -> None:
+        """Warn of the leaks; refuse those that are serious, unless they were accepted.
+
+        Raises:
+            DataError: names the columns of each.
+        """
+        for leak in self.leaks:
+            if accepted or leak.severity == "warn":
+                logger.warning("{}: {}", self.snapshot.problem, leak)
+        if not self.refused or accepted:
+            return
+        alone = [leak for leak in self.refused if leak.kind == "determines"]
+        said = [leak.what for leak in self.refused if leak.kind != "determines"]
+        if alone:
+            listed = ", ".join(f"{leak.column} ({leak.score:.3f})" for leak in alone)
+            said.insert(0, f"the target can be read off single columns: {listed}")
+        columns = any(leak.columns for leak in self.refused)
+        mend = "take them out of the contract" if columns else self.refused[0].mend
+        raise DataError(
+            "; ".join(said),
+            where=self.snapshot.origin,
+            mend=f"{mend}, or say --accept-leaks if new rows will be like that, all known when a prediction is made",
+        )
 
 
 def prepare(
@@ -91,7 +121,7 @@ def check(config: Config, problem: Problem, progress: Progress = silent) -> list
         DataError: no rows were taken yet.
     """
     from labline.data import Snapshots, check_frame, usable
-    from labline.data.leakage import determining_columns, overlap
+    from labline.data.leakage import find_leaks, overlap
 
     snapshots = Snapshots(data_folder(config), problem)
     checked = []
@@ -109,9 +139,9 @@ def check(config: Config, problem: Problem, progress: Progress = silent) -> list
             checked.append(Checked(snapshot, found))
             continue
         progress("look for leaks", 0.3)
-        leaks = determining_columns(frame, problem, config.training.seed)
-        overlapping = len(overlap(frame, problem, split_of(config, problem, frame)))
-        checked.append(Checked(snapshot, found, tuple(leaks), overlapping))
+        divided = split_of(config, problem, frame)
+        leaks = find_leaks(frame, problem, divided, config.training.seed)
+        checked.append(Checked(snapshot, found, tuple(leaks), len(overlap(frame, problem, divided))))
     return checked
 
 

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 NAME = re.compile(r"^[a-z][a-z0-9_-]{0,63}$")
 CELLS = 4_000_000  # of a frame that is read at a time
 CHUNK_ROWS = (1000, 100_000)  # at least and at most
-LEAK_ROWS = 5000
 HALFWAY = 500_000  # rows after which the bar is in its middle: how many there are shows at the end
 FINDINGS_SHOWN = 3
 
@@ -254,17 +253,16 @@ def _without_leaks(
     guessed: Draft, problem: Problem, made: Unfinished, frame: pd.DataFrame, seed: int, ask: Ask
 ) -> tuple[Draft, Problem]:
     """The draft without the columns that give the target away, unless a person keeps them."""
-    from labline.data.leakage import determining_columns
+    from labline.data.leakage import leaking_columns
     from labline.drafting import Question
 
-    if len(frame) > LEAK_ROWS:
-        frame = frame.sample(LEAK_ROWS, random_state=seed)
-    out = {}
-    for leak in determining_columns(frame.reset_index(drop=True), problem, seed):
-        said = f"it alone predicts the target (score {leak.score:.3f} of 1): a leak?"
-        question = Question(f"{leak.column}: {said} Leave it out?", ("leave out", "keep"), "leave out", leak.column)
-        if ask(question) == "leave out":
-            out[leak.column] = said
+    out: dict[str, str] = {}
+    for leak in leaking_columns(frame.reset_index(drop=True), problem, seed):
+        if leak.severity == "refuse":
+            said = f"{leak.what}: a leak?"
+            question = Question(f"{said} Leave out {leak.column}?", ("leave out", "keep"), "leave out", leak.column)
+            if ask(question) == "leave out":
+                out |= dict.fromkeys(leak.columns, said)
     if not out:
         return guessed, problem
     guessed = guessed.without(out)

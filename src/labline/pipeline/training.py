@@ -302,13 +302,7 @@ def leaderboard(config: Config, problem: Problem, *, everything: bool = False) -
 
 def _refuse(checked: Checked, *, accept_leaks: bool) -> None:
     checked.report.need_ok(where=checked.snapshot.origin)
-    if checked.leaks and not accept_leaks:
-        said = ", ".join(f"{leak.column} ({leak.score:.3f})" for leak in checked.leaks)
-        raise DataError(
-            f"the target can be read off single columns: {said}",
-            where=checked.snapshot.origin,
-            mend="take them out of the contract, or say --accept-leaks if they are known when a prediction is made",
-        )
+    checked.need_no_leaks(accepted=accept_leaks)
 
 
 def _need_enough(problem: Problem, rows: _Rows, folds: int, *, where: str) -> None:

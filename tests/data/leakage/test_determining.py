@@ -1,14 +1,18 @@
-"""The leakage checks: columns that give the target away, and rows on both sides of the split."""
+"""Columns that give the target away by themselves."""
 
 from __future__ import annotations
+
+import json
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from labline.contract import Problem
-from labline.data import Split, split
-from labline.data.leakage import determining_columns, overlap
+from labline.contract.written import as_list
+from labline.data.leakage import determining_columns
+from tests.data.leakage.tables import contract, honest
 
 ROWS = 1500
 
@@ -47,9 +51,6 @@ def leaks(frame: pd.DataFrame, problem: Problem) -> list[str]:
     found = determining_columns(frame, problem, seed=7)
     assert all(0.99 < leak.score <= 1 for leak in found)
     return [leak.column for leak in found]
-
-
-# Columns
 
 
 @pytest.mark.parametrize("task", ["multiclass", "binary", "regression"])
@@ -163,25 +164,53 @@ def test_where_all_rows_are_of_one_class_nothing_is_said() -> None:
     assert leaks(people("multiclass").assign(y="a"), make_problem("multiclass")) == []
 
 
-# Rows
+# Recodings
 
 
-def test_rows_on_both_sides_of_a_split_are_found() -> None:
-    problem = make_problem("binary")
-    frame = people("binary", 100)
-    frame.loc[90, ["honest", "name"]] = frame.loc[10, ["honest", "name"]].to_numpy()
-    frame.loc[91, "honest"] = frame.loc[11, "honest"]  # alike in one feature only
-    frame.loc[91, "name"] = {"u": "v", "v": "w", "w": "u"}[frame.loc[11, "name"]]
-    by_hand = Split(train=np.arange(80), holdout=np.arange(80, 100))
+@pytest.mark.parametrize("recoded", [lambda y: np.exp(3 * y), lambda y: -(y**3), lambda y: y.rank()])
+def test_the_target_on_a_crooked_scale_is_found(recoded: Callable[[pd.Series[float]], pd.Series[float]]) -> None:
+    frame = people("regression").assign(crooked=lambda rows: recoded(rows["y"]))
 
-    assert overlap(frame, problem, by_hand).tolist() == [90]
+    assert leaks(frame, make_problem("regression", crooked=NUMBER)) == ["crooked"]
 
 
-def test_the_hold_out_split_has_none() -> None:
-    problem = make_problem("binary")
-    frame = people("binary").head(200)
-    frame = pd.concat([frame] * 5, ignore_index=True)
-    frame["y"] = np.random.default_rng(0).choice(["a", "b"], len(frame))
-    strata = (frame["y"] == "b").to_numpy(np.intp)
+@pytest.mark.parametrize("kind", [{"type": "category"}, {"type": "text"}])
+def test_a_number_written_among_words_is_read(kind: dict[str, object]) -> None:
+    frame = people("regression").assign(price=lambda rows: [f"about {10 + y:.4f} USD" for y in rows["y"]])
+    frame["other"] = [f"about {x:.4f} USD" for x in 10 + frame["honest"]]
 
-    assert overlap(frame, problem, split(frame, problem, strata, share=0.15, seed=1)).tolist() == []
+    assert leaks(frame, make_problem("regression", price=kind, other=kind)) == ["price"]
+
+
+def test_a_text_that_says_the_class_in_other_words_is_found() -> None:
+    frame = people("binary")
+    frame["verdict"] = frame["y"].map({"a": "The person is well.", "b": "The person is ill."})
+
+    assert leaks(frame, make_problem("binary", verdict={"type": "text"})) == ["verdict"]
+
+
+def test_names_that_are_all_different_are_no_leak_in_a_file_sorted_by_its_target() -> None:
+    frame = people("regression").sort_values("y", ignore_index=True)
+    frame["who"] = [f"person {'abcdefghij'[index % 10]}{index * 7919 % ROWS}" for index in range(ROWS)]
+
+    assert leaks(frame, make_problem("regression", who={"type": "text"})) == []
+
+
+def test_labels_in_another_order_or_between_other_signs_are_found() -> None:
+    frame = honest("multilabel").assign(y=lambda rows: [as_list(["p", "q"][: 1 + flag]) for flag in rows["flag"]])
+    names = [json.loads(written) for written in frame["y"]]
+    frame["tags"] = [as_list([*given, "more"][::-1]) for given in names]
+    frame["said"] = ["; ".join(given[::-1]) for given in names]
+    columns = {"tags": {"type": "labels"}, "said": {"type": "text"}}
+
+    found = determining_columns(frame, contract("multilabel", columns), seed=7)
+    assert [(leak.column, leak.severity) for leak in found] == [(name, "refuse") for name in ("flag", "tags", "said")]
+
+
+def test_of_one_label_that_a_column_tells_is_warned() -> None:
+    frame = honest("multilabel")
+    frame["is_p"] = [float("p" in json.loads(written)) for written in frame["y"]]
+    [leak] = determining_columns(frame, contract("multilabel", {"is_p": NUMBER}), seed=7)
+
+    assert (leak.columns, leak.severity) == (("is_p",), "warn")
+    assert leak.what.startswith("is_p alone predicts the label 'p'")
