@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from labline.contract import Problem
 from labline.database import open_database
 from labline.errors import BundleError, ContractError, DataError, RegistryError
 from labline.model.bundle import Bundle, Contents, bundle_digest, finish_bundle, write_bundle
+from labline.model.ensemble import Ensemble
 from labline.model.evaluation import Judged
 from labline.model.ledger import Action, Entry, Ledger
 from labline.model.promotion import Decision, compare
@@ -49,10 +51,11 @@ def register(config: Config, problem: Problem, registry: Registry, tmp_path: Pat
     def registered(rounds: int) -> Version:
         folder = tmp_path / "store" / str(len(registry.versions()) + 1)
         folder.parent.mkdir(exist_ok=True)
-        member = shortened(champion.member, rounds)
+        (part,) = champion.ensemble.parts
+        ensemble = Ensemble([replace(part, member=shortened(part.member, rounds))])
         made = champion.manifest.model_copy(update={"made_at": datetime.now(UTC)})
         source = config.settings.problems / problem.name
-        bundle = write_bundle(folder, Contents(source, champion.encoder, member, champion.task.rule, made))
+        bundle = write_bundle(folder, Contents(source, ensemble, champion.task.rule, made))
         bundle = finish_bundle(bundle, (champion.folder / "profile.json").read_text(encoding="utf-8"), {})
         return registry.register(run_id, folder.as_uri(), {"labline.digest": bundle.digest})
 
@@ -62,7 +65,7 @@ def register(config: Config, problem: Problem, registry: Registry, tmp_path: Pat
 @pytest.fixture
 def rounds(config: Config) -> int:
     """As many rounds as the champion has."""
-    return Bundle.load(pipeline.champion(config, "obesity").folder).member.rounds
+    return Bundle.load(pipeline.champion(config, "obesity").folder).ensemble.rounds
 
 
 def accuracy(config: Config, problem: Problem, registry: Registry, number: int) -> float:

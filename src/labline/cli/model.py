@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from labline import console
 from labline.atomic import replacing
-from labline.cli.common import AcceptLeaks, AsJson, Budget, Name, app, data_kind, open_workspace, with_budget
+from labline.cli.common import (
+    AcceptLeaks,
+    AsJson,
+    Budget,
+    Name,
+    app,
+    data_kind,
+    open_workspace,
+    with_budget,
+    with_training,
+)
 from labline.errors import LablineError
 
 if TYPE_CHECKING:
@@ -19,17 +30,80 @@ if TYPE_CHECKING:
     from labline.model.resampling import Interval
     from labline.pipeline import Promotion, Trained
 
+INTERRUPTED = 130  # what shells say of SIGINT
+
+
+Trials = Annotated[
+    int | None, typer.Option(min=0, help="Trials of tuning for each of the best families; as time allows if not said.")
+]
+
 
 @app.command()
-def train(name: Name = None, budget: Budget = None, accept_leaks: AcceptLeaks = False, as_json: AsJson = False) -> None:
-    """Train on the snapshot in use, and register the result as challenger."""
+def train(
+    name: Name = None,
+    budget: Budget = None,
+    families: Annotated[
+        list[str] | None, typer.Option(metavar="FAMILY,…", help="Try these alone, e.g. lightgbm,catboost.")
+    ] = None,
+    trials: Trials = None,
+    selection: Annotated[
+        Literal["sequential", "optuna", "none"] | None, typer.Option(help="How columns are selected.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a search that was interrupted; its time counts.")
+    ] = False,
+    accept_leaks: AcceptLeaks = False,
+    as_json: AsJson = False,
+) -> None:
+    """Search for the best model within the budget, and register it as challenger.
+
+    Baselines, every family with its defaults, selection of columns, tuning, a blend. What is found is kept as it is
+    found: after Ctrl-C or a kill, --resume goes on.
+    """
+    started = time.monotonic()
+    from labline import pipeline
+    from labline.model.tasks import greater_is_better, task_of
+
+    config, problem = open_workspace(name)
+    chosen = [one for said in families or () for one in said.split(",") if one]
+    config = with_training(
+        with_budget(config, budget), families=tuple(chosen) or None, trials=trials, selection=selection
+    )
+    shown = console.SearchTable(problem.metric, task_of(problem).loss, greater_first=greater_is_better(problem.metric))
+    try:
+        with shown:
+            trained = pipeline.train(
+                config,
+                problem,
+                accept_leaks=accept_leaks,
+                resume=resume,
+                started=started,
+                progress=shown.step,
+                tried=shown.tried,
+                study=shown.study,
+            )
+    except KeyboardInterrupt:
+        console.complain(f"interrupted. What was found is kept: labline train {problem.name} --resume goes on with it")
+        raise typer.Exit(INTERRUPTED) from None
+    _show_trained(problem, trained, as_json=as_json)
+
+
+@app.command(name="tune-worker")
+def tune_worker(
+    name: Name = None,
+    study: Annotated[
+        str | None, typer.Option(help="Which study; labline train says its name. The newest of the problem if none.")
+    ] = None,
+    trials: Trials = None,
+) -> None:
+    """Help a labline train that runs elsewhere: try parameters for its study until it needs no more."""
     from labline import pipeline
 
     config, problem = open_workspace(name)
-    config = with_budget(config, budget)
-    with console.progress_bar() as progress:
-        trained = pipeline.train(config, problem, accept_leaks=accept_leaks, progress=progress)
-    _show_trained(problem, trained, as_json=as_json)
+    count = pipeline.tune(
+        config, problem, study, trials=trials, told=lambda text: console.ERR.print(text, markup=False)
+    )
+    console.say(f"{count} trial{'s' * (count != 1)} done")
 
 
 def _show_trained(problem: Problem, trained: Trained, *, as_json: bool) -> None:
@@ -44,15 +118,16 @@ def _show_trained(problem: Problem, trained: Trained, *, as_json: bool) -> None:
                 "baseline": {"name": trained.fitted.baseline.name, "holdout": trained.baseline},
                 "headline": {"metric": problem.metric, **asdict(evaluation.headline)},
                 "data": trained.bundle.manifest.data.model_dump(mode="json"),
+                "family": trained.bundle.manifest.family,
                 "seconds": trained.seconds,
             }
         )
         return
-    console.say(f"{version} is the challenger ({trained.seconds:.0f} s).")
+    console.say(f"{version} is the challenger ({trained.seconds:.0f} s): {trained.bundle.manifest.family}.")
     console.say(f"On {evaluation.rows:,} rows it never saw: {problem.metric} {evaluation.headline} (95 % interval)")
     simple = trained.baseline
     figures = [
-        (key, f"{v:.4f}", f"{simple[key]:.4f}" if key in simple else "") for key, v in evaluation.metrics.items()
+        (key, str(found), f"{simple[key]:.4f}" if key in simple else "") for key, found in evaluation.intervals.items()
     ]
     console.table(("metric", "hold-out", f"baseline ({trained.fitted.baseline.name})"), figures)
     if evaluation.tables.per_class:
@@ -64,33 +139,39 @@ def _show_trained(problem: Problem, trained: Trained, *, as_json: bool) -> None:
 
 
 @app.command()
-def leaderboard(name: Name = None, as_json: AsJson = False) -> None:
-    """Everything that was tried, the best in cross-validation first."""
+def leaderboard(
+    name: Name = None,
+    everything: Annotated[bool, typer.Option("--all", help="Also what was tried on other data.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """What was tried on the rows in use, the best in cross-validation first."""
     from labline import pipeline
 
     config, problem = open_workspace(name)
-    rows = pipeline.leaderboard(config, problem)
+    rows = pipeline.leaderboard(config, problem, everything=everything)
     if as_json:
         console.as_json([asdict(row) for row in rows])
         return
     if not rows:
-        console.say(f"Nothing was tried yet: labline train {problem.name}")
+        other = "" if everything else " on these rows (labline leaderboard --all shows what was tried on others)"
+        console.say(f"Nothing was tried yet{other}: labline train {problem.name}")
         return
     shown = [
         (
-            row.family,
-            row.feature_set,
+            f"{row.family} · {row.feature_set} · {row.stage}",
             f"{row.mean:.4f} ± {row.deviation:.4f}",
             "" if row.holdout is None else f"{row.holdout:.4f}",
             f"{row.fit_seconds:.1f}",
-            data_kind(row.data),
-            row.version or "",
-            " ".join(row.aliases),
+            f"{row.predict_ms:.1f}",
+            "" if row.bundle_mb is None else f"{row.bundle_mb:.1f}",
+            " ".join((str(row.version or ""), *row.aliases)),
+            *((data_kind(row.data),) if everything else ()),
         )
         for row in rows
     ]
-    columns = ("family", "columns", f"{problem.metric} (cv)", "hold-out", "fit s", "data", "version", "alias")
-    console.table(columns, shown)
+    figures = (f"{problem.metric} (cv)", "hold-out", "fit s", "ms/1k", "MB")
+    title = "" if everything else f"tried on these rows: {', '.join(sorted({data_kind(row.data) for row in rows}))}"
+    console.table(("model", *figures, "version", *(("data",) if everything else ())), shown, title)
 
 
 @app.command()

@@ -4,17 +4,20 @@ from labline.pipeline.card import card
 from labline.pipeline.champion import Served, champion, served, served_from
 from labline.pipeline.data import Checked, check, prepare
 from labline.pipeline.drafting import Drafted, draft
-from labline.pipeline.monitoring import monitor, report
+from labline.pipeline.monitoring import monitor, monitor_frame, report
 from labline.pipeline.predicting import predict, score
 from labline.pipeline.problem import open_problem
 from labline.pipeline.promotion import Promotion, history, holdout_figures, promote, remark, rollback
+from labline.pipeline.rows import Rows, open_rows
 from labline.pipeline.training import Trained, leaderboard, train
+from labline.pipeline.tuning import tune
 from labline.pipeline.up import bring_up
 
 __all__ = [
     "Checked",
     "Drafted",
     "Promotion",
+    "Rows",
     "Served",
     "Trained",
     "bring_up",
@@ -26,7 +29,9 @@ __all__ = [
     "holdout_figures",
     "leaderboard",
     "monitor",
+    "monitor_frame",
     "open_problem",
+    "open_rows",
     "predict",
     "prepare",
     "promote",
@@ -37,4 +42,5 @@ __all__ = [
     "served",
     "served_from",
     "train",
+    "tune",
 ]

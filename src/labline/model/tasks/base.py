@@ -117,7 +117,7 @@ class Task(ABC):
     Attributes:
         classes: names of the classes that scores have a column for, in that order; none for regression.
         link: from a linear model's sums to scores.
-        loss: the metric that members are tuned by, and segments compared in.
+        loss: the metric that members are compared, tuned and blended by, and segments compared in.
         rule: how scores become answers; the untaught one until `taught` has made another.
     """
 
@@ -143,10 +143,6 @@ class Task(ABC):
     @abstractmethod
     def strata(self, target: Target) -> NDArray[np.intp]:
         """The stratum of each row, for splits, shape (rows,): its class, or its band of the target."""
-
-    @abstractmethod
-    def lightgbm(self) -> dict[str, Any]:
-        """LightGBM's objective and validation metric; for multilabel, of one label."""
 
     @abstractmethod
     def scores(self, raw: NDArray[np.float64]) -> Scores:

@@ -36,12 +36,6 @@ class Classification(Task):
         """The class itself."""
         return target
 
-    def lightgbm(self) -> dict[str, Any]:
-        """Multiclass log loss, or binary where there are two classes."""
-        if len(self.classes) == 2:
-            return {"objective": "binary", "metric": "binary_logloss"}
-        return {"objective": "multiclass", "num_class": len(self.classes), "metric": "multi_logloss"}
-
     def scores(self, raw: NDArray[np.float64]) -> Scores:
         """Two columns where the booster gives the positive class alone."""
         return np.column_stack([1.0 - raw, raw]) if raw.ndim == 1 else raw

@@ -67,10 +67,6 @@ class Multilabel(Task):
         strata: NDArray[np.intp] = np.where(target.any(axis=1), order[first] + 1, 0)
         return strata
 
-    def lightgbm(self) -> dict[str, Any]:
-        """A label at a time, log loss."""
-        return {"objective": "binary", "metric": "binary_logloss"}
-
     def scores(self, raw: NDArray[np.float64]) -> Scores:
         """As they are."""
         return raw

@@ -45,10 +45,6 @@ class Regression(Task):
         limits = np.unique(np.quantile(target, np.linspace(0, 1, STRATA + 1)[1:-1]))
         return np.searchsorted(limits, target, side="right")
 
-    def lightgbm(self) -> dict[str, Any]:
-        """Squared error."""
-        return {"objective": "regression", "metric": "rmse"}
-
     def scores(self, raw: NDArray[np.float64]) -> Scores:
         """In the target's unit; of a target that is never negative, nothing below zero."""
         values = np.expm1(raw) if self._value.log else raw
