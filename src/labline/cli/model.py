@@ -239,12 +239,18 @@ def registry(name: Name = None, as_json: AsJson = False) -> None:
     config, problem = open_workspace(name)
     versions, entries = pipeline.history(config, problem)
     remark = pipeline.remark(config, problem, versions, entries)
+    measured = pipeline.holdout_figures(config, problem) if versions else {}
     if as_json:
-        ledger = [entry.model_dump(mode="json") for entry in entries]
-        console.as_json({"versions": [asdict(version) for version in versions], "ledger": ledger, "remark": remark})
+        figures = {run_id: asdict(found) for run_id, found in measured.items()}
+        body = {
+            "versions": [asdict(version) | {"holdout": figures.get(version.run_id)} for version in versions],
+            "ledger": [entry.model_dump(mode="json") for entry in entries],
+            "remark": remark,
+        }
+        console.as_json(body)
         return
     if versions:
-        _show_versions(problem.metric, versions, pipeline.holdout_figures(config, problem))
+        _show_versions(problem.metric, versions, measured)
     if entries:
         rows = [(f"{e.at:%Y-%m-%d %H:%M}", e.action, e.version, e.other or "", e.who, e.reason) for e in entries]
         console.say("")
