@@ -150,7 +150,7 @@ class CatBoost(Family):
     def space(self, trial: BaseTrial) -> dict[str, Any]:
         """Depth, pace, and what holds it back."""
         return {
-            "learning_rate": trial.suggest_float("learning_rate", 0.04, 0.25, log=True),
+            "learning_rate": trial.suggest_float("learning_rate", 0.06, 0.3, log=True),
             "depth": trial.suggest_int("depth", 3, 8),
             "l2_leaf_reg": trial.suggest_float("l2_leaf_reg", 0.5, 20, log=True),
             "random_strength": trial.suggest_float("random_strength", 0.1, 5, log=True),

@@ -76,8 +76,8 @@ class LightGBM(Family):
         "feature_fraction": 0.4,
         "bagging_fraction": 0.8,
         "bagging_freq": 1,
-        "lambda_l1": 0.001,
-        "lambda_l2": 0.001,
+        "lambda_l1": 0.3,
+        "lambda_l2": 0.3,
         "max_cat_to_onehot": 8,
     }
     member: ClassVar[type[Member]] = LightGBMMember
@@ -91,7 +91,7 @@ class LightGBM(Family):
     def space(self, trial: BaseTrial) -> dict[str, Any]:
         """Size of the trees, pace, and what holds it back."""
         return {
-            "learning_rate": trial.suggest_float("learning_rate", 0.03, 0.2, log=True),
+            "learning_rate": trial.suggest_float("learning_rate", 0.05, 0.2, log=True),
             "num_leaves": trial.suggest_int("num_leaves", 4, 64, log=True),
             "min_child_samples": trial.suggest_int("min_child_samples", 4, 100, log=True),
             "feature_fraction": trial.suggest_float("feature_fraction", 0.2, 1.0),

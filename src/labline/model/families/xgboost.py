@@ -124,7 +124,7 @@ class XGBoost(Family):
     def space(self, trial: BaseTrial) -> dict[str, Any]:
         """Depth, pace, and what holds it back."""
         return {
-            "learning_rate": trial.suggest_float("learning_rate", 0.03, 0.25, log=True),
+            "learning_rate": trial.suggest_float("learning_rate", 0.05, 0.25, log=True),
             "max_depth": trial.suggest_int("max_depth", 2, 9),
             "min_child_weight": trial.suggest_float("min_child_weight", 0.5, 20, log=True),
             "subsample": trial.suggest_float("subsample", 0.5, 1.0),

@@ -34,8 +34,10 @@ from labline.progress import Progress, silent
 DEFAULTS_SHARE = 0.8  # they end long before, unless the budget is small or the rows are many
 SELECTION_SHARE = 0.15
 FINALISTS = 3  # families that are worth selecting columns for, and tuning
-BLENDED = 4  # families in a blend, at most
-REFIT_SHARE_MAX = 0.3  # of the budget; with more members, some seeds are left out
+BLENDED = 6  # members of a blend, at most
+PATIENT = 0.35  # times the learning rate, when the parameters are found: more and smaller steps rarely lose
+REFIT_SHARE_MAX = 0.2  # of the budget; with more members, some seeds are left out
+REFIT_SHARE_OF_REST = 0.8  # for one seed of each member; finding the weights takes some time too
 
 
 @dataclass(frozen=True)
@@ -164,13 +166,23 @@ class Search:
         """Kept in the journal where it is a blend, which was not tried until now."""
         self._watcher.step("blend", self._done)
         best = max(self.contenders(), key=self._rank)
-        several = self._by_family()[:BLENDED] if self._settings.blend else []
+        several = self._to_blend() if self._settings.blend else []
         choice = choose(self.folds, best, several, self._journal.raw, self._settings.latency_ms_max)
         if choice.said:
             logger.info("{}: {}", self._problem.name, choice.said)
         if self._journal.found(choice.best.key) is None:
             self._record(choice.best, choice.raw)
         return choice
+
+    def _to_blend(self) -> list[Tried]:
+        """The best of every family and set of columns, as many as there is time to refit."""
+        found: dict[tuple[str, str], Tried] = {}
+        for tried in sorted(self.contenders(), key=self._loss):
+            found.setdefault((tried.family, tried.feature_set), tried)
+        left = max(self._clock.left - self._reserve, 0.0)
+        costs = np.cumsum([refit.seconds(tried, self._settings.folds) / cores() for tried in found.values()])
+        affordable = int((costs <= REFIT_SHARE_OF_REST * left).sum())
+        return list(found.values())[: min(BLENDED, affordable)]
 
     # What is found on the way
 
@@ -322,34 +334,40 @@ class Search:
         return f"{self._problem.name}-{what}-{self._journal.folder.name}"
 
     def _tune(self) -> None:
-        """The best families in turn, each on the columns that it did best with."""
+        """The best families in turn, each on the columns that it did best with; then once more with smaller steps."""
+        finalists = [tried for tried in self._by_family()[:FINALISTS] if not tried.cut_short]
         if self._settings.trials == 0:
             return
-        finalists = [tried for tried in self._by_family()[:FINALISTS] if not tried.cut_short]
         for index, tried in enumerate(finalists):
             end = self._clock.until(1 / (len(finalists) - index), reserve=self._put_aside())
             usual = tried.fit_seconds / min(cores(), self._settings.folds)
-            if time.monotonic() + usual > end:
-                continue
-            self._watcher.step(f"tune {tried.family}", self._done)
-            candidate = tried.candidate
-            name = self._study_name(tried.family)
-            about = {
-                "family": candidate.family,
-                "feature_set": candidate.feature_set,
-                "columns": list(candidate.columns),
-                "key": self._journal.about.key,
-                "run_id": self._journal.about.run_id,
-                CLOSED: False,
-            }
-            study = self._studies().begin(name, about, self._settings.seed)
-            self._watcher.study(name)
-            tuning = Tuning(study, self.folds, candidate, self._journal.found, self._record)
-            tuning.run(end, self._settings.trials, usual)
-            study.set_user_attr(CLOSED, True)
-            best = tuning.best()
-            if best is not None:  # another process may have found it: its predictions are needed here
-                self._try(best, self._clock.end - self._put_aside() + usual)
+            patient = usual / PATIENT if "learning_rate" in FAMILIES[tried.family].defaults else 0.0
+            if time.monotonic() + usual < end - patient:
+                self._tune_family(tried, end - patient, usual)
+            best = min((t for t in self.contenders() if t.family == tried.family), key=self._loss)
+            slowly = patiently(best.candidate)
+            if slowly is not None and time.monotonic() + patient < end + usual:
+                self._try(slowly, max(end, time.monotonic() + patient))
+
+    def _tune_family(self, tried: Tried, end: float, usual: float) -> None:
+        self._watcher.step(f"tune {tried.family}", self._done)
+        name = self._study_name(tried.family)
+        about = {
+            "family": tried.family,
+            "feature_set": tried.feature_set,
+            "columns": list(tried.candidate.columns),
+            "key": self._journal.about.key,
+            "run_id": self._journal.about.run_id,
+            CLOSED: False,
+        }
+        study = self._studies().begin(name, about, self._settings.seed)
+        self._watcher.study(name)
+        tuning = Tuning(study, self.folds, tried.candidate, self._journal.found, self._record)
+        tuning.run(end, self._settings.trials, usual)
+        study.set_user_attr(CLOSED, True)
+        best = tuning.best()
+        if best is not None:  # another process may have found it: its predictions are needed here
+            self._try(best, end + usual)
 
     def _tell(self, best: Tried, beaten: Tried) -> None:
         metric, name = self._problem.metric, self._problem.name
@@ -362,6 +380,15 @@ class Search:
             logger.warning(
                 "{}: no family beats the baseline {}; the columns may tell nothing of the target", name, simple
             )
+
+
+def patiently(candidate: Candidate) -> Candidate | None:
+    """The same with a smaller learning rate; None where there is none."""
+    parameters = FAMILIES[candidate.family].defaults | candidate.parameters
+    if "learning_rate" not in parameters:
+        return None
+    slower = candidate.parameters | {"learning_rate": round(PATIENT * parameters["learning_rate"], 5)}
+    return candidate.model_copy(update={"parameters": slower, "stage": "tuned"})
 
 
 def _slice(end: float, parts: int) -> float:
