@@ -250,6 +250,15 @@ def test_a_first_version_that_is_too_slow_or_too_large_is_refused_and_leaves_no_
     assert pipeline.history(config, problem)[1][0].action == "promoted"
 
 
+def test_up_says_why_there_is_still_no_champion(config: Config, problem: Problem, registry: Registry) -> None:
+    second = registry.version(1)
+    registry.register(second.run_id, second.source, dict(second.tags))
+    without_champion(registry)
+    (config.settings.models / "cache" / "obesity" / "champion.json").unlink()
+    with pytest.raises(RegistryError, match=r"not promoted: one row takes .* labline promote obesity --force"):
+        pipeline.bring_up(limited(config, latency_ms_max=1e-6), problem)
+
+
 def test_a_better_challenger_that_is_too_slow_is_refused(
     config: Config, problem: Problem, registry: Registry, again: Again
 ) -> None:
