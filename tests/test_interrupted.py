@@ -111,7 +111,14 @@ def test_killed_at_random_moments_the_stores_can_be_read_and_resume_finishes(chu
     version = Registry(config.storage, problem.name).challenger()
     rows = pipeline.leaderboard(config, problem)
     assert version.number in {row.version for row in rows}
-    assert {"defaults", "tuned"} <= {row.stage for row in rows}
+    assert {"defaults", "selected", "tuned"} <= {row.stage for row in rows}
+    with Registry(config.storage, problem.name).store.client() as client:
+        subsets = {model.name for model in client.search_registered_models()} - {problem.name}
+        assert subsets <= {"churn-linear-columns", "churn-lightgbm-columns"}
+        (subset,) = client.search_model_versions(f"name = '{min(subsets)}'", max_results=1)
+        columns = subset.tags["labline.subset"].split(", ")
+        assert 1 <= len(columns) <= 2  # of five, 10 % to 40 %
+        assert {*columns} <= {*problem.columns}
 
 
 def test_ctrl_c_keeps_what_was_found_and_says_how_to_go_on(churn: tuple[Config, Problem]) -> None:

@@ -59,6 +59,13 @@ class Registry:
             client.set_registered_model_alias(self.problem, CHALLENGER, made.version)
             return _version(client.get_model_version(self.problem, made.version))
 
+    def register_subset(self, family: str, run_id: str, source: str, tags: dict[str, str]) -> None:
+        """A new version of the columns that were selected for a family, in a registered model of their own."""
+        name = f"{self.problem}-{family}-columns"
+        with self.store.client() as client:
+            _create_model(client, name)
+            client.create_model_version(name, source, run_id, tags=tags)
+
     def versions(self) -> list[Version]:
         """All versions, the newest first; none when the problem was never registered."""
         with self.store.client() as client:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 KIND = "labline.kind"
 TRAINING, FAMILY, TRIED = "training", "family", "tried"
 PARENT = "mlflow.parentRunId"
+SELECTION = "selection"  # folder of a family's run
 # What loading the bundle needs besides Labline itself, which is installed from its own checkout.
 REQUIREMENTS = ("numpy", "pandas", "pydantic", "pyyaml", "scipy")
 LIBRARIES = {"lightgbm": "lightgbm", "xgboost": "xgboost-cpu", "decision_tree": "skops", "random_forest": "skops"}
@@ -148,17 +149,22 @@ class TrainingRun:
             client.set_terminated(run.info.run_id)
 
     def curve(self, curve: Curve) -> None:
-        """Log a family's selection: the curve, score against number of columns, and the subset that is best."""
+        """Log a family's selection: the curve of score against number of columns; and register the best subset."""
         with self.registry.store.client() as client:
             run = self._family(client, curve.family)
-            client.log_dict(run, curve.model_dump(mode="json"), "selection/curve.json")
+            client.log_dict(run, curve.model_dump(mode="json"), f"{SELECTION}/curve.json")
             if curve.steps:
-                client.log_figure(run, curve_plot(curve), "selection/curve.png")
-            if curve.best is not None:
-                client.log_dict(
-                    run, {"columns": list(curve.best.columns), curve.loss: curve.best.loss}, "selection/subset.json"
-                )
-                client.set_tag(run, "labline.subset", ", ".join(curve.best.columns)[:5000])
+                client.log_figure(run, curve_plot(curve), f"{SELECTION}/curve.png")
+            if curve.best is None:
+                return
+            columns = ", ".join(curve.best.columns)[:5000]
+            client.log_dict(
+                run, {"columns": list(curve.best.columns), curve.loss: curve.best.loss}, f"{SELECTION}/subset.json"
+            )
+            client.set_tag(run, "labline.subset", columns)
+            source = f"{client.get_run(run).info.artifact_uri}/{SELECTION}"
+            tags = {"labline.subset": columns, f"labline.{curve.loss}": f"{curve.best.loss:.6f}"}
+            self.registry.register_subset(curve.family, run, source, tags)
 
     def end(self, status: str = "FINISHED") -> None:
         """End the family's runs, and this one."""

@@ -81,5 +81,5 @@ def test_a_closed_study_is_left(studies: Studies, folds: Folds) -> None:
 
 def test_a_study_that_is_not_there_is_named_with_those_that_are(studies: Studies) -> None:
     studies.begin("told-there", {}, None)
-    with pytest.raises(RegistryError, match="no study 'told-nowhere'.*told-there"):
+    with pytest.raises(RegistryError, match=r"no study 'told-nowhere'.*told-there"):
         studies.join("told-nowhere")
