@@ -59,11 +59,26 @@ def near_duplicates(frame: pd.DataFrame, problem: Problem, split: Split, seed: i
     near, wide = (_search(rows, len(held), problem, names, width) for width in (CELL, WIDER * CELL))
     crowd = WIDER if not near.pairs else wide.pairs / near.pairs
     twins = near.twin >= 0
-    share = float(twins.mean() * np.clip((WIDER - crowd) / (WIDER - 1), 0, 1))
+    copies = float(np.clip((WIDER - crowd) / (WIDER - 1), 0, 1))  # of the pairs; the others stand close together
+    share = float(twins.mean()) * copies
     if share < WARN_SHARE:
         return []
     agreement = _agreement(rows[problem.target], problem, np.flatnonzero(twins), near.twin[twins])
-    return [_leak(share, agreement, near.differing, whole=len(train) == len(split.train))]
+    unlike = f", most often unlike in {near.differing} alone" if near.differing else ""
+    said = f"{share:.1%} of the held-out rows have a near twin among the training rows{unlike}"
+    if len(train) < len(split.train):
+        said = f"at least {said}"
+    serious = share >= REFUSE_SHARE and agreement >= REFUSE_AGREEMENT
+    return [
+        Leak(
+            kind="near_duplicates",
+            columns=(),
+            score=copies,
+            severity="refuse" if serious else "warn",
+            what=f"{said}; the twin's target tells {max(agreement, 0):.0%} of theirs",
+            mend=MEND,
+        )
+    ]
 
 
 def _part(positions: NDArray[np.intp], most: int, random: np.random.Generator) -> NDArray[np.intp]:
@@ -137,17 +152,3 @@ def _agreement(target: pd.Series[Any], problem: Problem, held: NDArray[np.intp],
     told = facets(target, problem)
     by_chance = 2 * told.var(axis=0).sum()
     return float(1 - ((told[held] - told[twin]) ** 2).sum(axis=1).mean() / by_chance) if by_chance else 0.0
-
-
-def _leak(share: float, agreement: float, differing: str | None, *, whole: bool) -> Leak:
-    serious = share >= REFUSE_SHARE and agreement >= REFUSE_AGREEMENT
-    unlike = f", most often unlike in {differing} alone" if differing else ""
-    return Leak(
-        kind="near_duplicates",
-        columns=(),
-        score=min(1.0, share / REFUSE_SHARE) * max(0.0, agreement),
-        severity="refuse" if serious else "warn",
-        what=f"{'' if whole else 'at least '}{share:.1%} of the held-out rows have a near twin among the training rows"
-        f"{unlike}; the twin's target tells {max(agreement, 0):.0%} of theirs",
-        mend=MEND,
-    )
