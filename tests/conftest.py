@@ -21,7 +21,20 @@ from labline.data.sources.sample import generate
 
 ROOT = Path(__file__).parent.parent
 TRAIN_ROWS, CURRENT_ROWS = 1500, 400
-FAST = {"training": {"folds": 2, "budget_seconds": 20}, "serving": {"champion_poll_seconds": 0.2}}
+# two families and no search around them: what the search does has tests of its own
+FAST = {
+    "training": {
+        "folds": 2,
+        "budget_seconds": 60,
+        "families": ["linear", "lightgbm"],
+        "selection": "none",
+        "trials": 0,
+        "blend": False,
+        "seeds": 1,
+        "explained_rows": 0,
+    },
+    "serving": {"champion_poll_seconds": 0.2},
+}
 
 
 @pytest.fixture(scope="session", autouse=True)

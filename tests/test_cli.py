@@ -13,6 +13,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from labline.cli import app
+from labline.config import load
+from labline.errors import LablineError
+from labline.model.registry import Registry
 from tests.server import environment
 
 
@@ -95,7 +98,7 @@ def test_leaderboard_and_registry_agree_on_the_champion(at: Path) -> None:
     assert {row["family"] for row in rows} >= {"majority", "tree", "linear", "lightgbm"}
     assert registered[0]["aliases"] == versions["versions"][0]["aliases"] == ["champion"]
     assert registered[0]["run_id"] == versions["versions"][0]["run_id"]
-    assert versions["ledger"][0]["reason"] == "there was no champion"
+    assert versions["ledger"][0]["reason"].startswith("there was no champion; ")
     assert "champion" in run("leaderboard").stdout
     assert "there was no champion" in run("registry").stdout
 
@@ -110,6 +113,92 @@ def test_promoting_the_champion_again_changes_nothing_and_ends_with_1(at: Path) 
     result = run("promote", "obesity", "--version", "1")
     assert result.exit_code == 1
     assert "is the champion already" in result.stdout
+
+
+REGISTRY_VERBS = (("promote", "obesity"), ("rollback", "obesity"), ("registry", "obesity"), ("card", "obesity"))
+
+
+@pytest.mark.parametrize("words", REGISTRY_VERBS, ids=[words[0] for words in REGISTRY_VERBS])
+def test_a_registry_out_of_reach_one_that_is_empty_and_one_without_champion_are_three_messages(
+    trained: Path, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def said() -> str:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("LABLINE_SETTINGS__ROOT", str(trained))
+            try:
+                return CliRunner().invoke(app, list(words), catch_exceptions=False).stdout
+            except LablineError as error:
+                return str(error)
+
+    monkeypatch.setenv("COLUMNS", "300")
+    home = f"sqlite:///{trained.as_posix()}/models"
+    with Registry(load(trained).storage, "obesity").store.client() as client:
+        client.delete_registered_model_alias("obesity", "champion")
+    without = said()
+    monkeypatch.setenv("LABLINE_STORAGE__TRACKING_URI", f"{home}/other.db")
+    empty = said()
+    monkeypatch.setenv("LABLINE_STORAGE__TRACKING_URI", "http://127.0.0.1:9")
+    away = said()
+
+    wanted = "challenger" if words[0] == "promote" else "champion"
+    assert f"{home}/mlflow.db: 'obesity' has no {wanted} among 1 version. Mend: labline" in without
+    assert f"{home}/other.db: the registry holds nothing of 'obesity'. Mend: labline train obesity, or corr" in empty
+    assert "http://127.0.0.1:9: MLflow is out of reach: " in away
+    assert "Mend: start it, or correct storage.tracking_uri" in away
+
+
+def test_a_refused_promotion_lists_its_reasons_and_ends_with_1(at: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LABLINE_PROMOTION__LATENCY_MS_MAX", "0.000001")
+    registry = Registry(load(at).storage, "obesity")
+    first = registry.version(1)
+    with registry.store.client() as client:
+        client.delete_registered_model_alias("obesity", "champion")
+    result = run("promote", "obesity", "--version", "1")
+    assert result.exit_code == 1
+    shown = result.stdout.splitlines()
+    assert shown[0] == "There is still no champion:"
+    assert shown[1].startswith("- one row takes")
+    assert shown[1].endswith("more than 1e-06")
+    assert "- there was no champion" in shown
+    forced = json.loads(run("promote", "obesity", "--version", "1", "--force", "--json").stdout)
+    assert (forced["champion"], forced["previous"], forced["changed"]) == (1, None, True)
+    assert forced["reasons"][0].startswith("forced, although one row takes")
+    assert Path(forced["card"]).is_file()
+    assert registry.champion().number == first.number
+
+
+def test_registry_shows_each_versions_figure_size_and_latency(at: Path) -> None:
+    shown = run("registry", "obesity").stdout
+    found = json.loads(run("registry", "obesity", "--json").stdout)
+    figure = found["versions"][0]["holdout"]
+    assert figure["low"] < figure["value"] < figure["high"]
+    assert f" {figure['value']:.4f} " in shown
+    assert f"[{figure['low']:.4f}," in shown
+    assert found["remark"] is None
+    tags = Registry(load(at).storage, "obesity").version(1).tags
+    assert f" {tags['labline.bundle_mb']} " in shown
+    assert f" {tags['labline.latency_ms']} " in shown
+
+
+def test_nothing_to_roll_back_to_is_told_with_the_way_to_another_champion(at: Path) -> None:
+    registry = Registry(load(at).storage, "obesity")
+    first = registry.version(1)
+    with pytest.raises(LablineError, match="Mend: labline train obesity makes another version"):
+        run("rollback", "obesity")
+    registry.register(first.run_id, first.source, dict(first.tags))
+    with pytest.raises(LablineError, match=r"Mend: labline promote obesity --version N --force .* champion: 2"):
+        run("rollback", "obesity")
+
+
+def test_card_prints_markdown_or_writes_a_page(at: Path, tmp_path: Path) -> None:
+    assert run("card").stdout.startswith("# Obesity risk: model card of version 1\n")
+    file = tmp_path / "card.html"
+    assert "model card of obesity version 1" in run("card", "obesity", "--version", "1", "--html", str(file)).stdout
+    assert file.read_text(encoding="utf-8").startswith("<!doctype html>")
+    with pytest.raises(LablineError, match="the card cannot be written"):
+        run("card", "obesity", "--html", str(tmp_path / "nowhere" / "card.html"))
+    with pytest.raises(LablineError, match="obesity has no version 9"):
+        run("card", "obesity", "--version", "9")
 
 
 def test_config_names_the_origin_of_every_value(at: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, inspect, text
+from sqlalchemy.exc import DBAPIError
 from typer.testing import CliRunner
 
 from labline import migrations, pipeline
@@ -197,3 +198,28 @@ def test_up_migrates_a_server_although_this_machine_has_served_a_champion(
     config = load(trained)
     pipeline.bring_up(config, pipeline.open_problem(config, "obesity"))
     assert revision(open_database(postgres)) == REVISION
+
+
+@pytest.mark.parametrize("change", ["UPDATE promotion_ledger SET reason = 'nothing'", "DELETE FROM promotion_ledger"])
+def test_the_database_refuses_to_change_or_delete_what_stands_in_the_ledger(engine: Engine, change: str) -> None:
+    migrate(engine)
+    ledger = Ledger(engine)
+    ledger.add(entry())
+    with pytest.raises(DBAPIError, match="the promotion ledger is append-only"), engine.begin() as connection:
+        connection.execute(text(change))
+    assert ledger.entries("obesity") == [entry()]
+    ledger.add(entry())
+    assert len(ledger.entries("obesity")) == 2
+
+
+def test_a_ledger_of_the_revision_before_keeps_its_rows_and_is_closed(engine: Engine) -> None:
+    LOG_TABLES.create_all(engine)
+    LEDGER_TABLES.create_all(engine)
+    with engine.begin() as connection:
+        connection.execute(text(f"CREATE TABLE {VERSION_TABLE} (version_num VARCHAR(32) NOT NULL)"))
+        connection.execute(text(f"INSERT INTO {VERSION_TABLE} VALUES ('0001')"))
+        connection.execute(LEDGER_TABLES.tables["promotion_ledger"].insert(), [entry().model_dump()])
+    assert migrate(engine) == "0001"
+    assert Ledger(engine).entries("obesity") == [entry()]
+    with pytest.raises(DBAPIError, match="append-only"), engine.begin() as connection:
+        connection.execute(text("DELETE FROM promotion_ledger"))

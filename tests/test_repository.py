@@ -26,7 +26,7 @@ ROOMS = [
     {"drafting"},
     {"model"},
     {"monitoring"},
-    {"pipeline"},
+    {"exploring", "pipeline"},
     {"ui"},
     {"api", "doctor", "console"},
     {"serving"},

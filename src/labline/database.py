@@ -45,7 +45,7 @@ def open_database(url: str) -> Engine:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     # hidden: parameters are what people have told, and have no place in an error's text
     engine = create_engine(parsed, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS})
-    event.listen(engine, "connect", _tune_sqlite)
+    event.listen(engine, "connect", tune_sqlite)
     return engine
 
 
@@ -57,7 +57,7 @@ def _time_limits(url: URL) -> dict[str, int]:
     return {name: value for name, value in limits.items() if name not in url.query}
 
 
-def _tune_sqlite(connection: Any, _record: Any) -> None:
+def tune_sqlite(connection: Any, _record: Any) -> None:
     """Write-ahead log: readers and one writer do not wait for each other; a commit is on disk when it returns."""
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode=WAL")

@@ -230,6 +230,22 @@ WRONG = {
         changed("bands: [1, 2]", "bands: [2, 1]"),
         (11, "columns.income.bands", "the limits do not ascend", "sort them"),
     ),
+    "segments of a column that is not there": (
+        changed("id: loan_id", "id: loan_id\nsegments: [colour]"),
+        (7, "segments", "there is no column 'colour'", "name columns of the contract"),
+    ),
+    "segments by a moment": (
+        changed("id: loan_id", "id: loan_id\nsegments: [day]") + "  day: {type: datetime}\n",
+        (7, "segments", "'day' is of type datetime, which makes no segments", "category, boolean, number or integer"),
+    ),
+    "segments by a text": (
+        changed("id: loan_id", "id: loan_id\nsegments: [said]") + "  said: {type: text}\n",
+        (7, "segments", "'said' is of type text", "category, boolean, number or integer"),
+    ),
+    "segments by one column twice": (
+        changed("id: loan_id", "id: loan_id\nsegments: [region, region]"),
+        (7, "segments", "a column stands twice", "name each once"),
+    ),
     "both competition and dataset": (
         changed("{csv: loans.csv}", "{kaggle: {competition: a, dataset: b/c, file: d.csv}}"),
         (9, "sources.train.kaggle", "the place is not clear", "either a competition or a dataset"),

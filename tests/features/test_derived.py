@@ -93,6 +93,7 @@ def test_features_are_made_in_the_order_in_which_each_finds_what_it_reads(read: 
     assert list(made) == [*COLUMNS, "a", "b", "c", "d"]
     assert made["d"].tolist()[:2] == [16.5, 22.0]
     assert features.names == ("d", "c", "b", "a")  # as they are written
+    assert [(feature.name, feature.reads) for feature in features][-1] == ("d", ("c", "b"))
 
 
 def test_private_functions_constants_classes_and_imports_are_no_features(read: Read) -> None:

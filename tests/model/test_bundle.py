@@ -62,6 +62,11 @@ def shortened(member: Any, rounds: int) -> LightGBMMember:
     return LightGBMMember(tuple(lightgbm.Booster(model_str=text) for text in texts), member.by_label)
 
 
+def files_of(folder: Path) -> set[str]:
+    """Files by their path in the folder."""
+    return {file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()}
+
+
 ALONE = """
 import json, sys
 from pathlib import Path
@@ -94,17 +99,27 @@ def test_it_loads_and_predicts_where_mlflow_pandas_and_scikit_learn_cannot_be_im
 
 def test_it_says_what_it_is(folder: Path, config: Config, problem: Problem) -> None:
     manifest = Bundle.load(folder).manifest
-    assert (manifest.problem, manifest.family, manifest.format) == ("obesity", "lightgbm", 2)
+    assert (manifest.problem, manifest.family, manifest.format) == ("obesity", "lightgbm", 3)
     assert manifest.data.kind == "file"
     assert manifest.data.origin.endswith("train.csv")
     assert manifest.data.seed == config.training.seed
     assert 0 < manifest.data.holdout_rows < manifest.data.rows
     assert problem.metric in manifest.holdout
-    assert set(manifest.files) == {file.name for file in folder.iterdir()} - {"manifest.json"}
+    assert [(entry.family, entry.weight) for entry in manifest.members] == [("lightgbm", 1.0)]
+    assert set(manifest.files) == files_of(folder) - {"manifest.json"}
 
 
 @pytest.mark.parametrize(
-    "name", ["problem.yaml", "features.py", "encoder.json", "rule.json", "lightgbm.txt", "golden.json", "profile.json"]
+    "name",
+    [
+        "problem.yaml",
+        "features.py",
+        "members/0/encoder.json",
+        "rule.json",
+        "members/0/lightgbm.txt",
+        "golden.json",
+        "profile.json",
+    ],
 )
 def test_a_file_that_was_altered_or_is_gone_is_named(folder: Path, name: str) -> None:
     file = folder / name
@@ -158,8 +173,8 @@ def test_golden_answers_that_differ_are_refused_however_well_it_is_sealed(folder
 
 def test_another_model_under_the_same_golden_answers_is_refused(folder: Path) -> None:
     Bundle.load(folder)
-    member = LightGBMMember.load(folder)
-    shortened(member, member.rounds - 1).save(folder)
+    member = LightGBMMember.load(folder / "members" / "0")
+    shortened(member, member.rounds - 1).save(folder / "members" / "0")
     seal(folder)
     with pytest.raises(BundleError, match=r"golden\.json"):
         Bundle.load(folder)
@@ -184,14 +199,14 @@ def test_a_last_bit_that_another_machine_gives_is_let_pass(folder: Path) -> None
 
 
 def test_its_files_are_text_and_none_is_a_pickle(folder: Path) -> None:
-    names = {file.name for file in folder.rglob("*")}
+    names = files_of(folder)
     assert names == {
         "manifest.json",
         "problem.yaml",
         "features.py",
-        "encoder.json",
+        "members/0/encoder.json",
         "rule.json",
-        "lightgbm.txt",
+        "members/0/lightgbm.txt",
         "golden.json",
         "profile.json",
     }
@@ -207,11 +222,11 @@ def test_no_row_of_the_training_data_is_in_it(folder: Path, sample: dict[str, pd
     rows = [[repr(float(value)) for value in row] for row in frame[["Age", "Height", "Weight"]].to_numpy()]
     precise = [[text for text in row if len(text) >= 8] for row in rows]
     assert sum(len(row) >= 2 for row in precise) > 500  # there are rows that could be told
-    for name in ("golden.json", "manifest.json", "encoder.json", "problem.yaml", "features.py"):
+    for name in ("golden.json", "manifest.json", "members/0/encoder.json", "problem.yaml", "features.py"):
         written = (folder / name).read_text(encoding="utf-8")
         assert not [text for row in precise for text in row if text in written], name
     # The profile's knots and the trees' limits lie at values that occur; never do two of one row stand together.
-    for file in folder.iterdir():
+    for file in (folder / name for name in files_of(folder)):
         places = dict(_numbers(file.read_text(encoding="utf-8")))
         for row in precise:
             met = sorted(place for text in row for place in places.get(text, ()))

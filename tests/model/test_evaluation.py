@@ -7,9 +7,9 @@ import warnings
 import numpy as np
 import pytest
 
-from labline.model.evaluation import Interval, Judged, difference, evaluate
+from labline.model.evaluation import Interval, Judged, difference, evaluate, increase
 from labline.model.tasks import Scores, Target, Task, task_of
-from tests.model.test_tasks import BINARY, MULTICLASS, REGRESSION, problem
+from tests.model.test_tasks import BINARY, MULTICLASS, MULTILABEL, PRICE, REGRESSION, problem
 
 SEED = 7
 
@@ -150,3 +150,98 @@ def test_the_order_of_classes_in_the_tables_is_the_contracts() -> None:
     task = task_of(problem("multiclass", "zebra", "ape"))
     names = [row.name for row in evaluate(task, "accuracy", np.array([0, 1]), votes([0, 1], 2), SEED).tables.per_class]
     assert names == ["zebra", "ape"]
+
+
+def test_every_metric_has_an_interval_and_the_headline_is_one_of_them() -> None:
+    evaluation = evaluate(MULTICLASS, "f1_macro", *judged(400, 0.8), SEED)
+    assert evaluation.intervals.keys() == evaluation.metrics.keys()
+    assert {name: found.value for name, found in evaluation.intervals.items()} == evaluation.metrics
+    assert evaluation.headline == evaluation.intervals["f1_macro"]
+    assert all(found.low < found.value < found.high for found in evaluation.intervals.values())
+
+
+def test_the_intervals_are_those_of_a_bootstrap_written_out() -> None:
+    target, scores = judged(200, 0.7)
+    random = np.random.default_rng(1)
+    by_hand = []
+    for _ in range(2000):
+        rows = random.integers(0, 200, 200)
+        by_hand.append(MULTICLASS.metrics(target[rows], scores[rows]))
+    for name, found in evaluate(MULTICLASS, "accuracy", target, scores, SEED).intervals.items():
+        low, high = np.quantile([figures[name] for figures in by_hand], [0.025, 0.975])
+        assert (found.low, found.high) == pytest.approx((low, high), abs=0.15 * (high - low))
+
+
+def test_a_draw_of_rows_has_the_metrics_of_just_those_rows() -> None:
+    random = np.random.default_rng(5)
+    rows = random.integers(0, 60, 60)
+    weights = np.bincount(rows, minlength=60).astype(float)[None]
+    for task, target, scores in every_task(60):
+        expected = task.metrics(target[rows], scores[rows])
+        found = task.resampled(list(expected), target, scores, [weights])
+        assert {name: values[0] for name, values in found.items()} == pytest.approx(expected, abs=1e-12)
+
+
+def every_task(rows: int) -> list[tuple[Task, Target, Scores]]:
+    """Rows of every task, with scores that have ties among them."""
+    random = np.random.default_rng(0)
+    classes = random.integers(0, 3, rows)
+    labels = (random.random((rows, 2)) < 0.4).astype(np.int8)
+    values = random.lognormal(size=rows)
+    return [
+        (MULTICLASS, classes, random.dirichlet(np.ones(3), rows)),
+        (BINARY, classes % 2, BINARY.scores(random.random(rows).round(1))),
+        (MULTILABEL, labels, random.random((rows, 2))),
+        (PRICE, values, values + random.random(rows)),
+    ]
+
+
+def test_each_segment_has_its_own_figures_and_few_rows_have_none() -> None:
+    target, scores = judged(400, 0.8)
+    masks = {"first": np.arange(400) < 150, "few": np.arange(400) >= 371, "enough": np.arange(400) >= 370}
+    first, few, enough = evaluate(MULTICLASS, "accuracy", target, scores, SEED, masks).segments
+    assert (first.name, first.rows) == ("first", 150)
+    right = float((scores[:150].argmax(axis=1) == target[:150]).mean())
+    assert first.headline is not None
+    assert first.headline.value == pytest.approx(right)
+    assert first.headline.low < right < first.headline.high
+    assert first.loss is not None
+    assert first.loss.value == pytest.approx(MULTICLASS.metric("log_loss", target[:150], scores[:150]))
+    assert (few.rows, few.headline, few.loss) == (29, None, None)
+    assert enough.rows == 30
+    assert enough.headline is not None
+
+
+def test_answers_that_are_as_sure_as_they_are_right_have_no_calibration_error() -> None:
+    random = np.random.default_rng(0)
+    confidence = random.uniform(0.5, 1, 20_000)
+    honest = (random.random(20_000) < confidence).astype(int)  # class 1 as often as it is said to come
+    found = evaluate(BINARY, "accuracy", honest, BINARY.scores(confidence), SEED).calibration
+    assert found is not None
+    assert found.error < 0.02
+    assert [point.answers for point in found.points] == [2000] * 10
+    assert [point.confidence for point in found.points] == sorted(point.confidence for point in found.points)
+    boastful = evaluate(BINARY, "accuracy", honest, BINARY.scores(np.minimum(confidence + 0.2, 1)), SEED).calibration
+    assert boastful is not None
+    assert boastful.error == pytest.approx(np.mean(np.minimum(confidence + 0.2, 1) - confidence), abs=0.03)
+
+
+def test_values_have_no_calibration() -> None:
+    target = np.arange(100.0)
+    assert evaluate(REGRESSION, "rmse", target, target + 1, SEED).calibration is None
+
+
+def test_the_increase_of_a_loss_is_a_share_of_theirs() -> None:
+    target = np.arange(200.0)
+    ours, theirs = (Judged(REGRESSION, target, target + np.tile([far, -far], 100)) for far in (3.0, 2.0))
+    found = increase("rmse", ours, theirs, SEED)
+    assert (found.value, found.low, found.high) == pytest.approx((0.5, 0.5, 0.5))
+    assert increase("rmse", ours, ours, SEED) == Interval(0, 0, 0)
+    perfect = Judged(REGRESSION, target, target)
+    assert increase("rmse", ours, perfect, SEED).low > 1e6
+
+
+def test_rows_without_an_answer_to_a_question_about_classes_have_a_figure_that_is_no_number() -> None:
+    target, scores = np.zeros(40, dtype=int), BINARY.scores(np.linspace(0, 1, 40))
+    headline = evaluate(BINARY, "roc_auc", target, scores, SEED).headline
+    assert np.isnan([headline.value, headline.low, headline.high]).all()

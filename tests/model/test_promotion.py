@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,13 +17,15 @@ import yaml
 
 from labline import pipeline
 from labline.config import Config, load
+from labline.config.promotion import Promotion as Limits
 from labline.contract import Problem
 from labline.database import open_database
 from labline.errors import BundleError, ContractError, DataError, RegistryError
 from labline.model.bundle import Bundle, Contents, bundle_digest, finish_bundle, write_bundle
+from labline.model.ensemble import Ensemble
 from labline.model.evaluation import Judged
 from labline.model.ledger import Action, Entry, Ledger
-from labline.model.promotion import decide
+from labline.model.promotion import Decision, compare
 from labline.model.registry import CHALLENGER, CHAMPION, Registry, Version
 from labline.model.tasks import task_of
 from labline.pipeline.data import columns_of
@@ -48,10 +51,11 @@ def register(config: Config, problem: Problem, registry: Registry, tmp_path: Pat
     def registered(rounds: int) -> Version:
         folder = tmp_path / "store" / str(len(registry.versions()) + 1)
         folder.parent.mkdir(exist_ok=True)
-        member = shortened(champion.member, rounds)
+        (part,) = champion.ensemble.parts
+        ensemble = Ensemble([replace(part, member=shortened(part.member, rounds))])
         made = champion.manifest.model_copy(update={"made_at": datetime.now(UTC)})
         source = config.settings.problems / problem.name
-        bundle = write_bundle(folder, Contents(source, champion.encoder, member, champion.task.rule, made))
+        bundle = write_bundle(folder, Contents(source, ensemble, champion.task.rule, made))
         bundle = finish_bundle(bundle, (champion.folder / "profile.json").read_text(encoding="utf-8"), {})
         return registry.register(run_id, folder.as_uri(), {"labline.digest": bundle.digest})
 
@@ -61,7 +65,7 @@ def register(config: Config, problem: Problem, registry: Registry, tmp_path: Pat
 @pytest.fixture
 def rounds(config: Config) -> int:
     """As many rounds as the champion has."""
-    return Bundle.load(pipeline.champion(config, "obesity").folder).member.rounds
+    return Bundle.load(pipeline.champion(config, "obesity").folder).ensemble.rounds
 
 
 def accuracy(config: Config, problem: Problem, registry: Registry, number: int) -> float:
@@ -77,7 +81,11 @@ def test_the_first_version_becomes_champion_because_there_was_none(config: Confi
     assert [(version.number, version.aliases) for version in versions] == [(1, (CHAMPION,))]
     (entry,) = ledger
     assert (entry.action, entry.version, entry.other) == ("promoted", 1, None)
-    assert (entry.reason, entry.who, entry.problem) == ("there was no champion", getpass.getuser(), "obesity")
+    assert (entry.who, entry.problem) == (getpass.getuser(), "obesity")
+    first, latency, size = entry.reason.split("; ")
+    assert first == "there was no champion"
+    assert re.fullmatch(r"one row takes \S+ ms \(at most 50\)", latency)
+    assert re.fullmatch(r"the bundle has \S+ MB \(at most 200\)", size)
     assert timedelta(0) < datetime.now(UTC) - entry.at < timedelta(hours=1)
 
 
@@ -90,9 +98,9 @@ def test_a_worse_challenger_is_refused_with_the_figures(
     assert result.champion.number == registry.champion().number == 1
     ours, theirs = accuracy(config, problem, registry, 2), accuracy(config, problem, registry, 1)
     said = re.fullmatch(
-        r"challenger is not better on the same (\d+) held-out rows: accuracy (\S+) against (\S+), "
+        r"the challenger is not better on the same (\d+) held-out rows: accuracy (\S+) against (\S+), "
         r"difference (\S+) \[(\S+), (\S+)\]",
-        result.reason,
+        result.reasons[0],
     )
     assert said is not None
     bundle = Bundle.load(pipeline.served(config, "obesity").folder)  # type: ignore[union-attr]
@@ -127,7 +135,7 @@ def test_the_champions_own_bundle_registered_again_is_kept_out(
     registry.register(champion.run_id, champion.source, {"labline.digest": champion.tags["labline.digest"]})
     result = pipeline.promote(config, problem)
     assert not result.promoted
-    assert result.reason == "challenger and champion are the same bundle"
+    assert result.reasons == ("challenger and champion are the same bundle",)
     assert registry.champion().number == 1
 
 
@@ -274,7 +282,7 @@ def test_the_ledger_and_the_registrys_tags_tell_the_same_story(
     assert [(entry.action, entry.version, entry.other, entry.reason) for entry in ledger] == [
         ("promoted", 3, 1, forced.reason),
         ("kept", 1, 2, refused.reason),
-        ("promoted", 1, None, "there was no champion"),
+        ("promoted", 1, None, ledger[-1].reason),
     ]
     assert {number: found["labline.decision"] for number, found in tags.items()} == {
         1: "promoted",
@@ -331,12 +339,20 @@ def test_the_ledger_is_there_the_next_day(tmp_path: Path) -> None:
     assert all(entry.at.tzinfo is UTC for entry in entries)
 
 
+LIMITS = Limits(minimum_gain=0, segment_loss_max=0.1, latency_ms_max=50, bundle_mb_max=200, resamples=200)
+
+
+def compared(metric: str, challenger: Judged, champion: Judged, **limits: float) -> Decision:
+    """Judged without segments."""
+    return compare(metric, challenger, champion, {}, 7, LIMITS.model_copy(update=limits))
+
+
 def test_in_a_loss_the_smaller_one_wins() -> None:
     target = np.arange(40.0)
     near, far = target + 0.1, target + np.tile([1.0, 2.0], 20)
     nearer, farther = Judged(REGRESSION, target, near), Judged(REGRESSION, target, far)
-    assert decide("rmse", nearer, farther, 7).promote
-    assert not decide("rmse", farther, nearer, 7).promote
+    assert compared("rmse", nearer, farther).promote
+    assert not compared("rmse", farther, nearer).promote
 
 
 def test_what_wins_depends_on_the_contracts_metric() -> None:
@@ -344,15 +360,15 @@ def test_what_wins_depends_on_the_contracts_metric() -> None:
     # ranks without a fault, and calls everyone "yes"; and the other way round
     bold = Judged(BINARY, target, BINARY.scores(np.where(target == 1, 0.99, 0.51)))
     shy = Judged(BINARY, target, BINARY.scores(np.tile([0.1, 0.2, 0.3, 0.15], 10)))
-    assert not decide("accuracy", bold, shy, 7).promote
-    assert decide("roc_auc", bold, shy, 7).promote
+    assert not compared("accuracy", bold, shy).promote
+    assert compared("roc_auc", bold, shy).promote
 
 
 def test_each_side_is_judged_by_its_own_order_of_classes() -> None:
     reversed_ = task_of(problem_of("binary", "yes", "no"))
     target, scores = np.array([0, 1] * 20), BINARY.scores(np.tile([0.2, 0.9], 20))
     turned = Judged(reversed_, 1 - target, scores[:, ::-1])
-    assert decide("accuracy", turned, Judged(BINARY, target, scores), 7).reason.endswith("[+0.0000, +0.0000]")
+    assert compared("accuracy", turned, Judged(BINARY, target, scores)).reason.endswith("[+0.0000, +0.0000]")
 
 
 SAMPLE = """
@@ -423,7 +439,7 @@ def test_versions_are_compared_by_their_own_contracts_whatever_the_workspace_say
     pipeline.train(hasty(config), problem)
     decision = pipeline.promote(config, problem, accept_breaking=True)
     assert not decision.promoted
-    assert decision.reason.endswith("cannot be compared on the same rows: the rows lack z, which the champion reads")
+    assert decision.reasons[0].endswith("be compared on the same rows: the rows lack z, which the champion reads")
     assert pipeline.promote(config, problem, accept_breaking=True, force=True).promoted
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn import metrics
 from sklearn.dummy import DummyClassifier
 
 from labline.contract import Problem
@@ -166,3 +167,59 @@ def test_a_value_that_fills_several_tenths_is_one_stratum() -> None:
 
 def test_a_target_that_never_changes_is_one_stratum() -> None:
     assert len(set(REGRESSION.strata(np.full(20, 3.0)))) == 1
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_metrics_of_classes_are_those_of_scikit_learn(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    target, scores = random.integers(0, 3, 200), random.dirichlet(np.ones(3), 200)
+    scores[:5] = np.eye(3)[0]  # sure, and mostly wrong: the logarithm of nothing
+    chosen, labels = scores.argmax(axis=1), [0, 1, 2]
+    assert MULTICLASS.metrics(target, scores) == pytest.approx(
+        {
+            "accuracy": metrics.accuracy_score(target, chosen),
+            "f1_weighted": metrics.f1_score(target, chosen, labels=labels, average="weighted"),
+            "f1_macro": metrics.f1_score(target, chosen, labels=labels, average="macro"),
+            "log_loss": metrics.log_loss(target, scores, labels=labels),
+        },
+        rel=0,
+        abs=1e-12,
+    )
+    rows = MULTICLASS.tables(target, scores).per_class
+    columns = [[row.precision for row in rows], [row.recall for row in rows], [row.f1 for row in rows]]
+    wanted = metrics.precision_recall_fscore_support(target, chosen, labels=labels)
+    assert np.array(columns) == pytest.approx(np.array(wanted[:3]), abs=1e-12)
+    assert [row.rows for row in rows] == wanted[3].tolist()
+
+
+@pytest.mark.parametrize("decimals", [1, 3, 15])
+def test_ranking_metrics_are_those_of_scikit_learn_ties_and_all(decimals: int) -> None:
+    random = np.random.default_rng(decimals)
+    target, share = random.integers(0, 2, 300), random.random(300).round(decimals)
+    found = BINARY.metrics(target, BINARY.scores(share))
+    assert found["roc_auc"] == pytest.approx(metrics.roc_auc_score(target, share), abs=1e-12)
+    assert found["average_precision"] == pytest.approx(metrics.average_precision_score(target, share), abs=1e-12)
+
+
+def test_metrics_of_values_are_those_of_scikit_learn() -> None:
+    random = np.random.default_rng(0)
+    target = random.lognormal(size=300)
+    scores = target * random.lognormal(sigma=0.3, size=300)
+    assert PRICE.metrics(target, scores) == pytest.approx(
+        {
+            "rmse": metrics.root_mean_squared_error(target, scores),
+            "mae": metrics.mean_absolute_error(target, scores),
+            "r2": metrics.r2_score(target, scores),
+            "rmsle": metrics.root_mean_squared_log_error(target, scores),
+        },
+        abs=1e-12,
+    )
+    same = np.full(4, 2.0)
+    assert REGRESSION.metric("r2", same, same) == metrics.r2_score(same, same) == 1
+    assert REGRESSION.metric("r2", same, same + 1) == metrics.r2_score(same, same + 1) == 0
+
+
+def test_members_are_tuned_by_a_loss_on_the_scale_that_is_learned() -> None:
+    assert MULTICLASS.loss == BINARY.loss == MULTILABEL.loss == "log_loss"
+    assert (REGRESSION.loss, PRICE.loss) == ("rmse", "rmse")
+    assert task_of(problem("regression", metric="rmse", value={"minimum": 0, "log": True})).loss == "rmsle"

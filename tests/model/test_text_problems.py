@@ -82,7 +82,7 @@ def test_rows_that_break_the_contract_were_left_out_where_it_says_so(priced: Way
 
 def test_the_matrix_of_texts_is_sparse_from_the_encoder_to_the_member(way: Way) -> None:
     bundle, columns = way.bundle, columns_of(way.problem, way.current)
-    matrix = bundle.encoder.transform(bundle._derived(columns))
+    matrix = bundle.ensemble.parts[0].encoder.transform(bundle._derived(columns))
     assert isinstance(matrix, sparse.csr_matrix)
     assert matrix.data.nbytes < 0.2 * matrix.shape[0] * matrix.shape[1] * 8
 
@@ -291,7 +291,7 @@ def test_every_page_can_be_made_of_it(way: Way, kind: ReportKind) -> None:
 
 def test_a_challenger_under_another_rule_is_compared_on_what_it_answers(labelled: Way) -> None:
     from labline.model.evaluation import Judged
-    from labline.model.promotion import decide
+    from labline.model.promotion import compare
     from labline.model.tasks import AnswerRule
 
     bundle, frame = labelled.bundle, holdout_frame(labelled.config, labelled.bundle)
@@ -299,9 +299,10 @@ def test_a_challenger_under_another_rule_is_compared_on_what_it_answers(labelled
     scores = bundle.scores(columns_of(labelled.problem, frame))
     generous = bundle.task.ruled_by(AnswerRule(thresholds=(0.01,) * 4))
     ours, theirs = Judged(bundle.task, target, scores), Judged(generous, target, scores)
-    assert decide("f1_weighted", ours, theirs, 7).promote
-    assert not decide("f1_weighted", theirs, ours, 7).promote
-    assert not decide("log_loss", ours, theirs, 7).promote  # the probabilities are the same
+    limits = labelled.config.promotion
+    assert compare("f1_weighted", ours, theirs, {}, 7, limits).promote
+    assert not compare("f1_weighted", theirs, ours, {}, 7, limits).promote
+    assert not compare("log_loss", ours, theirs, {}, 7, limits).promote  # the probabilities are the same
 
 
 # The API
@@ -406,4 +407,4 @@ def test_a_bundle_is_loaded_again_as_it_was(way: Way) -> None:
     again = Bundle.load(way.served.folder)
     assert again.task.rule == way.bundle.task.rule
     assert again.digest == way.bundle.digest
-    assert {file.name for file in again.folder.iterdir()} >= {"rule.json", "encoder.json", "features.py"}
+    assert {file.name for file in again.folder.rglob("*")} >= {"rule.json", "encoder.json", "features.py"}

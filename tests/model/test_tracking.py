@@ -63,7 +63,7 @@ def test_a_run_names_what_was_trained_and_how(run: Run, bundle: Bundle, config: 
     params = run.data.params
     assert params["seed"] == str(config.training.seed)
     assert params["learning_rate"] == "0.08"
-    assert params["rounds"] == str(bundle.member.rounds)
+    assert params["rounds"] == str(bundle.ensemble.rounds)
     tags = run.data.tags
     assert (tags["labline.kind"], tags["labline.family"], tags["labline.data"]) == ("training", "lightgbm", "file")
     assert tags["labline.feature_set"] in {"raw", "raw+derived"}
@@ -117,12 +117,17 @@ def test_a_run_names_the_rows_it_saw_by_source_hash_and_number(run: Run, config:
     assert 0 < int(run.data.params["data_holdout_rows"]) < snapshot.rows
 
 
-def test_everything_that_was_tried_stands_below_the_run_baselines_first_among_them(
+def test_everything_that_was_tried_stands_below_its_family_and_that_below_the_run(
     client: MlflowClient, run: Run
 ) -> None:
-    below = client.search_runs(
-        [run.info.experiment_id], f"tags.`mlflow.parentRunId` = '{run.info.run_id}'", max_results=100
-    )
+    def under(one: Run) -> list[Run]:
+        parent = f"tags.`mlflow.parentRunId` = '{one.info.run_id}'"
+        return list(client.search_runs([one.info.experiment_id], parent, max_results=100))
+
+    families = under(run)
+    assert {one.data.tags["labline.family"] for one in families} == {"majority", "tree", "linear", "lightgbm"}
+    assert {one.data.tags["labline.kind"] for one in families} == {"family"}
+    below = [one for family in families for one in under(family)]
     tried = {(one.data.tags["labline.family"], one.data.tags["labline.feature_set"]): one for one in below}
     assert set(tried) == {
         ("majority", "raw"),
@@ -161,7 +166,7 @@ def test_no_artifact_of_the_run_or_its_model_holds_a_value_of_the_training_data_
     assert len(precise) > 300
     # the profile's knots and the trees' limits are values of single columns: tests/model/test_bundle.py looks at them
     readable = {file for file in files if file.suffix != ".png"}
-    for file in {file for file in readable if file.name not in {"profile.json", "lightgbm.txt"}}:
+    for file in {file for file in readable if file.name not in {"profile.json", "lightgbm.txt", "raw.npy"}}:
         text = file.read_text(encoding="utf-8")
         assert not [value for value in precise if value in text], file.name
 

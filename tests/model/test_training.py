@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,10 @@ from labline.data.holdout import hashes_of
 from labline.data.sources.files import read_frame
 from labline.errors import DataError
 from labline.features import FEATURES_FILE, read_features
-from labline.model.families.lightgbm import ROUNDS_MAX
+from labline.model.families.base import ROUNDS_MAX
+from labline.model.search import Candidate, Clock, Fitted, Folds, Journal, Search, TrainingRows, Watcher
+from labline.model.search.studies import Studies
 from labline.model.tasks import Target, task_of
-from labline.model.training import Fitted, Trainer
 from labline.monitoring.profile import Profile
 from labline.pipeline.data import columns_of, split_of
 from labline.progress import silent
@@ -37,17 +38,28 @@ def obesity() -> Problem:
     return read_problem(FOLDER / "problem.yaml")
 
 
-def trainer(config: Config, problem: Problem, frame: pd.DataFrame, folder: Path = FOLDER, **settings: Any) -> Trainer:
+def searching(config: Config, problem: Problem, frame: pd.DataFrame, folder: Path = FOLDER, **settings: Any) -> Fitted:
+    """What a search in a journal of its own finds."""
     derived = read_features(folder / FEATURES_FILE, problem)
     task = task_of(problem)
     target: Target = task.encode(frame[problem.target])
     training = config.training.model_copy(update=settings)
-    return Trainer(problem, task, derived, columns_of(problem, frame), target, training)
+    search = Search(
+        problem,
+        task,
+        derived,
+        TrainingRows.of(columns_of(problem, frame), target),
+        training,
+        clock=Clock.starting(training.budget_seconds),
+        journal=Journal(config.settings.models / uuid.uuid4().hex),
+        studies=lambda: Studies(config.storage.studies_url.get_secret_value()),
+    )
+    return search.run(Watcher(silent))
 
 
 def scores(fitted: Fitted, problem: Problem, columns: Columns, folder: Path = FOLDER) -> np.ndarray:
     derived = read_features(folder / FEATURES_FILE, problem)
-    return fitted.member.predict(fitted.encoder.transform(derived(columns)))
+    return fitted.ensemble.predict(derived(columns))
 
 
 def narrow(config: Config, **settings: object) -> Config:
@@ -55,7 +67,14 @@ def narrow(config: Config, **settings: object) -> Config:
     return config.model_copy(update={"training": config.training.model_copy(update=settings)})
 
 
-@pytest.mark.parametrize(("family", "learned"), [("lightgbm", "lightgbm.txt"), ("linear", "linear.npz")])
+@pytest.mark.parametrize(
+    ("family", "learned"),
+    [
+        ("lightgbm", "lightgbm.txt"),
+        ("linear", "linear.npz"),
+        ("xgboost", "xgboost.ubj"),
+    ],
+)
 def test_no_byte_of_encoder_or_member_depends_on_the_held_out_rows_targets(
     family: str, learned: str, workspace: Path, tmp_path: Path
 ) -> None:
@@ -75,7 +94,7 @@ def test_no_byte_of_encoder_or_member_depends_on_the_held_out_rows_targets(
         pipeline.prepare(config, problem, files={"train": str(tmp_path / f"{name}.csv")})
         made.append(pipeline.train(config, problem))
     first, second = made
-    for file in ("encoder.json", "rule.json", learned):
+    for file in ("members/0/encoder.json", "rule.json", f"members/0/{learned}"):
         assert (first.bundle.folder / file).read_bytes() == (second.bundle.folder / file).read_bytes()
     assert first.fitted.best.fold_metrics == second.fitted.best.fold_metrics
     assert second.evaluation.metrics["accuracy"] < first.evaluation.metrics["accuracy"] - 0.1
@@ -137,11 +156,12 @@ def test_the_same_seed_gives_the_same_scores_to_the_last_bit_and_another_seed_ot
     problem, frame = churn(workspace)
     config, folder = load(workspace), workspace / "problems" / "churn"
     unhurried = {"budget_seconds": 300, "families": ("lightgbm",)}
-    fitted = [trainer(config, problem, frame, folder, seed=seed, **unhurried).run(silent) for seed in (7, 7, 8)]
+    fitted = [searching(config, problem, frame, folder, seed=seed, **unhurried) for seed in (7, 7, 8)]
     first, second, other = (scores(one, problem, columns_of(problem, frame), folder).tobytes() for one in fitted)
     assert first == second
     assert first != other
-    without_time = [[replace(tried, fit_seconds=0) for tried in one.tried] for one in fitted[:2]]
+    timeless = {"fit_seconds": 0, "predict_seconds": 0, "row_ms": 0}
+    without_time = [[tried.model_copy(update=timeless) for tried in one.tried] for one in fitted[:2]]
     assert without_time[0] == without_time[1]
 
 
@@ -150,7 +170,7 @@ def test_the_budget_is_kept_and_what_was_reached_by_then_is_usable(
 ) -> None:
     frame = pd.concat([sample["train"].head(400)] * 4)  # rows that repeat are learned by heart: no early stop
     started = time.monotonic()
-    fitted = trainer(load(workspace), obesity, frame, budget_seconds=3, families=("lightgbm",)).run(silent)
+    fitted = searching(load(workspace), obesity, frame, budget_seconds=3, families=("lightgbm",))
     assert time.monotonic() - started < 3 * 2 + 3  # the baselines come on top, and others share these cores
     assert 1 < fitted.best.rounds < ROUNDS_MAX
     by_name = {tried.family: tried for tried in fitted.tried}
@@ -163,9 +183,9 @@ def test_the_budget_is_kept_and_what_was_reached_by_then_is_usable(
 def test_a_budget_that_is_spent_at_once_still_gives_a_member(
     workspace: Path, obesity: Problem, sample: dict[str, pd.DataFrame]
 ) -> None:
-    hasty = trainer(load(workspace), obesity, sample["train"].head(300), budget_seconds=1e-6, families=("lightgbm",))
-    fitted = hasty.run(silent)
-    assert fitted.member.rounds >= 1
+    hasty: dict[str, Any] = {"budget_seconds": 1e-6, "families": ("lightgbm",)}
+    fitted = searching(load(workspace), obesity, sample["train"].head(300), **hasty)
+    assert fitted.ensemble.rounds >= 1
     found = scores(fitted, obesity, columns_of(obesity, sample["current"]))
     assert found.shape == (len(sample["current"]), 7)
     assert np.isfinite(found).all()
@@ -173,31 +193,27 @@ def test_a_budget_that_is_spent_at_once_still_gives_a_member(
 
 def test_baselines_and_every_feature_set_are_tried_on_the_same_folds_and_the_best_is_refitted(workspace: Path) -> None:
     problem, frame = churn(workspace)
-    told: list[float] = []
-    fitted = trainer(load(workspace), problem, frame, workspace / "problems" / "churn", folds=3).run(
-        lambda _text, done=0.0: told.append(done)
-    )
+    fitted = searching(load(workspace), problem, frame, workspace / "problems" / "churn", folds=3)
+    by_loss = sorted(fitted.tried[2:4], key=lambda tried: tried.mean("log_loss"))
+    ranked = [tried.family for tried in by_loss]  # the better family first
     assert [(tried.family, tried.feature_set) for tried in fitted.tried] == [
         ("majority", "raw"),
         ("tree", "raw"),
         ("linear", "raw"),
-        ("linear", "raw+derived"),
         ("lightgbm", "raw"),
-        ("lightgbm", "raw+derived"),
+        *((family, "raw+derived") for family in ranked),
     ]
     assert all(len(tried.fold_metrics) == 3 for tried in fitted.tried)
     families = [tried for tried in fitted.tried if tried.family in {"linear", "lightgbm"}]
     assert fitted.best.mean("accuracy") == max(tried.mean("accuracy") for tried in families)
-    assert fitted.parameters["rounds"] == fitted.member.rounds == fitted.best.rounds
-    assert ("rate" in fitted.encoder.feature_names) == (fitted.best.feature_set == "raw+derived")
-    assert told == sorted(told)
-    assert 0 <= told[0] < told[-1] <= 1
+    assert fitted.parameters["rounds"] == fitted.ensemble.rounds == fitted.best.rounds
+    assert ("rate" in fitted.ensemble.reads) == (fitted.best.feature_set == "raw+derived")
 
 
 def test_in_a_loss_the_smallest_is_the_best(workspace: Path) -> None:
     problem, frame = churn(workspace)
     by_loss = problem.model_copy(update={"metric": "log_loss"})
-    fitted = trainer(load(workspace), by_loss, frame, workspace / "problems" / "churn").run(silent)
+    fitted = searching(load(workspace), by_loss, frame, workspace / "problems" / "churn")
     losses = [tried.mean("log_loss") for tried in fitted.tried if tried.family in {"linear", "lightgbm"}]
     assert len(set(losses)) == 4
     assert fitted.best.mean("log_loss") == min(losses)
@@ -207,9 +223,9 @@ def test_without_a_features_file_only_the_raw_columns_are_tried(workspace: Path)
     problem, frame = churn(workspace)
     nowhere = workspace / "nothing"
     assert read_features(nowhere / FEATURES_FILE, problem).names == ()
-    fitted = trainer(load(workspace), problem, frame, nowhere).run(silent)
+    fitted = searching(load(workspace), problem, frame, nowhere)
     assert {tried.feature_set for tried in fitted.tried} == {"raw"}
-    assert set(fitted.encoder.feature_names) == set(problem.columns)
+    assert set(fitted.ensemble.reads) == set(problem.columns)
 
 
 def test_a_class_with_fewer_rows_than_folds_does_not_stop_training(
@@ -218,7 +234,7 @@ def test_a_class_with_fewer_rows_than_folds_does_not_stop_training(
     frame = sample["train"].head(300)
     rare = frame[obesity.target] == "Obesity_Type_III"
     frame = pd.concat([frame[~rare], frame[rare].head(1)])
-    fitted = trainer(load(workspace), obesity, frame, folds=4, budget_seconds=1).run(silent)
+    fitted = searching(load(workspace), obesity, frame, folds=4, budget_seconds=1)
     assert scores(fitted, obesity, columns_of(obesity, frame)).shape == (len(frame), 7)
 
 
@@ -277,32 +293,34 @@ def tagging(rows: int = 300, **parts: Any) -> tuple[Problem, pd.DataFrame]:
 
 def test_boosting_is_not_tried_where_the_budget_leaves_next_to_nothing_for_each_label(workspace: Path) -> None:
     problem, frame = tagging()
-    hurried = trainer(load(workspace), problem, frame, workspace, budget_seconds=2).run(silent)
+    hurried = searching(load(workspace), problem, frame, workspace, budget_seconds=2)
     assert [tried.family for tried in hurried.tried] == ["majority", "tree", "linear"]
-    alone = trainer(load(workspace), problem, frame, workspace, budget_seconds=2, families=("lightgbm",)).run(silent)
+    alone = searching(load(workspace), problem, frame, workspace, budget_seconds=2, families=("lightgbm",))
     assert [tried.family for tried in alone.tried] == ["majority", "tree", "lightgbm"]  # there must be one
 
 
-def test_each_fold_is_measured_under_a_rule_that_was_learned_on_the_others(workspace: Path) -> None:
+def test_each_fold_is_measured_under_a_rule_that_was_learned_on_the_others() -> None:
     problem, frame = tagging()
-    one = trainer(load(workspace), problem, frame, workspace, folds=3)
-    targets = [one._target[test] for _, test in one._folds]
+    task = task_of(problem)
+    rows = TrainingRows.of(columns_of(problem, frame), task.encode(frame[problem.target]))
+    folds = Folds(problem, task, rows, (), folds=3, seed=7)
+    targets = [rows.target[test] for _, test in folds.parts]
     # right in every fold, but on scales of its own: what serves two of the folds fails the third
     scores = [np.where(target == 1, low + 0.1, low) for target, low in zip(targets, (0.1, 0.4, 0.7), strict=True)]
-    tried = one._tried("any", "raw", scores, 0.0)
+    candidate = Candidate(family="any", feature_set="raw", columns=("said",))
+    tried = folds.tried(candidate, folds.joined(scores), fit_seconds=0.0)
     assert max(fold["f1_weighted"] for fold in tried.fold_metrics) < 0.9
     for fold, (target, score) in enumerate(zip(targets, scores, strict=True)):
-        own = one._task.ruled_by(one._task.learn_rule(target, score)).metric("f1_weighted", target, score)
+        own = task.ruled_by(task.learn_rule(target, score)).metric("f1_weighted", target, score)
         assert own > tried.fold_metrics[fold]["f1_weighted"]
-    everything = one._task.learn_rule(np.concatenate(targets), np.concatenate(scores))
-    assert tried.rule == everything
+    assert tried.rule == task.learn_rule(np.concatenate(targets), np.concatenate(scores))
 
 
 def test_a_label_that_a_fold_lacks_does_not_stop_training(workspace: Path) -> None:
     problem, frame = tagging(60)
     frame["tags"] = frame["tags"].str.replace(",rare", "").replace("rare", "[]")
     frame.loc[0, "tags"] = "rare"
-    fitted = trainer(load(workspace), problem, frame, workspace, folds=4, budget_seconds=60).run(silent)
+    fitted = searching(load(workspace), problem, frame, workspace, folds=4, budget_seconds=60)
     assert {tried.family for tried in fitted.tried} == {"majority", "tree", "linear", "lightgbm"}
     found = scores(fitted, problem, columns_of(problem, frame), workspace)
     assert found.shape == (60, 3)
@@ -322,7 +340,7 @@ def test_a_log_target_is_learned_on_its_scale_and_answered_in_its_unit(family: s
         value={"minimum": 0, "log": True, "interval": 0.9},
         columns={"x": {"type": "number"}},
     )
-    fitted = trainer(load(workspace), problem, frame, workspace, families=(family,)).run(silent)
+    fitted = searching(load(workspace), problem, frame, workspace, families=(family,))
     assert fitted.best.mean("rmsle") < 0.25
     assert all(0.8 < fold["interval_coverage"] <= 1 for fold in fitted.best.fold_metrics)
     task = task_of(problem).ruled_by(fitted.rule)
@@ -345,7 +363,7 @@ def test_the_contracts_own_rule_stands_among_the_baselines_and_gets_the_columns_
         baseline_by=["shop", "size"],
         columns={"shop": {"type": "category"}, "size": {"type": "number"}},
     )
-    fitted = trainer(load(workspace), problem, frame, workspace).run(silent)
+    fitted = searching(load(workspace), problem, frame, workspace)
     by_name = {tried.family: tried.mean("mae") for tried in fitted.tried}
     assert by_name["rule"] == 0  # it knows every shop and size
     assert fitted.baseline.name == "rule"

@@ -11,6 +11,7 @@ import pytest
 from labline import pipeline
 from labline.config import Config
 from labline.contract import Columns, Problem
+from labline.errors import DataError
 from labline.model.bundle import Bundle
 from labline.monitoring.profile import Profile, make_profile
 from labline.monitoring.summary import ColumnSummary, Summary, Window, summarise
@@ -243,3 +244,14 @@ def test_an_empty_prediction_log_is_told_as_not_enough_data(config: Config) -> N
     summary = pipeline.monitor(config, pipeline.champion(config, "obesity"))
     assert (summary.status, summary.source, summary.rows) == ("insufficient_data", "log", 0)
     assert summary.rows_wanted == config.monitoring.window
+
+
+def test_any_rows_can_be_judged_as_if_they_had_been_met(config: Config, problem: Problem) -> None:
+    served = pipeline.champion(config, problem.name)
+    current = pipeline.open_rows(config, problem, "current")
+    assert current is not None
+    assert pipeline.monitor_frame(config, served, current.frame) == pipeline.monitor(
+        config, served, rows=len(current.frame), source="current"
+    )
+    with pytest.raises(DataError, match="break the contract"):
+        pipeline.monitor_frame(config, served, current.frame.assign(Age=-1.0))

@@ -128,7 +128,7 @@ def test_the_doctor_finds_nothing_wrong(stack: Stack, service: str) -> None:
 
 def test_a_notebook_in_research_registers_a_challenger_that_promotion_brings_into_the_api(stack: Stack) -> None:
     before = champion(stack)
-    execute = ("jupyter", "nbconvert", "--to", "notebook", "--execute", "--inplace", "notebooks/00-challenger.ipynb")
+    execute = ("jupyter", "nbconvert", "--to", "notebook", "--execute", "--inplace", "notebooks/03-experiments.ipynb")
     stack.exec("research", *execute)
     versions = json.loads(stack.exec("research", "labline", "registry", "--json"))["versions"]
     challenger = next(version["number"] for version in versions if "challenger" in version["aliases"])

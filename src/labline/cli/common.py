@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+from pydantic import ValidationError
 
 from labline.config import Config, load
 from labline.config.logging import configure
 from labline.config.serving import Serving
+from labline.config.training import Training
 from labline.errors import LablineError
 
 if TYPE_CHECKING:
@@ -57,6 +59,20 @@ def with_budget(config: Config, budget: str | None) -> Config:
     if not 0 < seconds < float("inf"):
         raise LablineError(f"{budget!r} is no time", where="--budget", mend="write it like 90s, 5m or 1h")
     return config.model_copy(update={"training": config.training.model_copy(update={"budget_seconds": seconds})})
+
+
+def with_training(config: Config, **given: Any) -> Config:
+    """The settings with others for training; None leaves one as it is."""
+    changed = {name: value for name, value in given.items() if value is not None}
+    try:
+        training = Training.model_validate({**config.training.model_dump(), **changed})
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        raise LablineError(
+            f"{first['input']!r} is none: {first['msg']}", where=f"--{name}", mend="see labline train --help"
+        ) from error
+    return config.model_copy(update={"training": training})
 
 
 def with_address(config: Config, host: str | None, port: int | None) -> Config:

@@ -25,17 +25,17 @@ def data(
         str | None, typer.Option(help="A file to train on: CSV, TSV, JSON lines, Parquet or Excel.")
     ] = None,
     current: Annotated[str | None, typer.Option(help="A file of rows met in production.")] = None,
+    extra: Annotated[
+        str | None, typer.Option(help="A file of more rows with the target: learned from, never measured on.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Take the problem's rows and keep them as snapshots under data/."""
     from labline import pipeline
 
     config, problem = open_workspace(name)
-    files: dict[Role, str] = {}
-    if train is not None:
-        files["train"] = train
-    if current is not None:
-        files["current"] = current
+    given: dict[Role, str | None] = {"train": train, "current": current, "extra": extra}
+    files = {role: file for role, file in given.items() if file is not None}
     with console.progress_bar() as progress:
         kept = pipeline.prepare(config, problem, source=source, files=files, progress=progress)
     if as_json:

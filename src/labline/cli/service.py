@@ -112,7 +112,10 @@ def up(
     no_serve: Annotated[bool, typer.Option("--no-serve", help="Stop when there is a champion.")] = False,
     accept_leaks: AcceptLeaks = False,
 ) -> None:
-    """The main job: data if there is none, a champion if there is none, then the API in front."""
+    """The main job: data if there is none, a champion if there is none, then the API in front.
+
+    A first champion takes a minute at most; with --budget it is searched for as long as that.
+    """
     from labline import pipeline
     from labline.doctor import refuse_busy_port
 
@@ -121,7 +124,9 @@ def up(
     if not no_serve:
         refuse_busy_port(config.serving.host, config.serving.port)
     with console.progress_bar() as progress:
-        pipeline.bring_up(config, problem, source=source, accept_leaks=accept_leaks, progress=progress)
+        pipeline.bring_up(
+            config, problem, source=source, accept_leaks=accept_leaks, thorough=budget is not None, progress=progress
+        )
     if not no_serve:
         _serve(config, problem)
 

@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, NestedSecretsSett
 from labline.config.kaggle import Kaggle
 from labline.config.logging import Logging
 from labline.config.monitoring import Monitoring
+from labline.config.promotion import Promotion
 from labline.config.section import HIDDEN, has_password, masked, printable
 from labline.config.serving import Serving
 from labline.config.settings import Settings
@@ -38,6 +39,7 @@ class Config(BaseModel):
     settings: Settings
     storage: Storage
     training: Training
+    promotion: Promotion
     serving: Serving
     monitoring: Monitoring
     logging: Logging

@@ -19,6 +19,7 @@ class Storage(Section):
     tracking_uri: Url
     artifact_root: str
     database_url: Url
+    studies_url: Url
     object_store: dict[str, Any]
 
     @field_validator("root")

@@ -18,7 +18,17 @@ from labline.contract.column import (
 from labline.contract.problem import Problem, Value
 
 # What a person reads or training uses: no request is refused and no answer looks different for it.
-SILENT = ("title", "description", "metric", "sources", "separator", "unlisted", "invalid_rows", "baseline_by")
+SILENT = (
+    "title",
+    "description",
+    "metric",
+    "sources",
+    "separator",
+    "unlisted",
+    "invalid_rows",
+    "baseline_by",
+    "segments",
+)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from labline.contract.column import Column
+from labline.contract.column import BooleanColumn, CategoryColumn, Column, NumberColumn
 from labline.contract.refusal import refusal
 from labline.contract.source import Sources
 
@@ -84,6 +84,11 @@ class Problem(BaseModel):
         default=(),
         description="Columns of a rule to beat: the median target, or commonest class, of rows alike in all of these.",
     )
+    segments: tuple[str, ...] = Field(
+        default=(),
+        description="Columns by which figures are shown separately, and by which promotion looks for losers: "
+        "categories, booleans, and numbers, which are cut at their bands, or else at quartiles.",
+    )
     id: str | None = Field(default=None, description="A column that names the row; never a feature.")
     metric: str = Field(description="What the leaderboard sorts by and promotion compares.")
     sources: Sources
@@ -114,6 +119,19 @@ class Problem(BaseModel):
                 raise refusal(f"there is no column {name!r}", "name columns of the contract", "baseline_by")
         if self.baseline_by and self.task == "multilabel":
             raise refusal("there is no such rule for multilabel", "take it out", "baseline_by")
+        return self
+
+    @model_validator(mode="after")
+    def _segments_hold(self) -> Self:
+        for name in self.segments:
+            column = self.columns.get(name)
+            if column is None:
+                raise refusal(f"there is no column {name!r}", "name columns of the contract", "segments")
+            if not isinstance(column, CategoryColumn | BooleanColumn | NumberColumn):
+                mend = "name columns of type category, boolean, number or integer"
+                raise refusal(f"{name!r} is of type {column.type}, which makes no segments", mend, "segments")
+        if len(set(self.segments)) < len(self.segments):
+            raise refusal("a column stands twice", "name each once", "segments")
         return self
 
     @property

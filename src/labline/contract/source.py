@@ -103,8 +103,18 @@ class Source(_Source):
         return self.file or self.csv or self.parquet
 
 
+class ExtraSource(Source):
+    """Rows to learn from that are not the problem's own."""
+
+    weight: float = Field(default=1.0, gt=0, le=100, description="How many of the problem's own rows one counts as.")
+
+
 class Sources(_Source):
-    """The rows to train on, and, where there are some, rows met in production."""
+    """The rows to train on, and, where there are some, rows met in production, and rows to learn from besides."""
 
     train: Source
     current: Source | None = None
+    extra: ExtraSource | None = Field(
+        default=None,
+        description="More rows with the target, from elsewhere: learned from, and never measured on.",
+    )

@@ -103,7 +103,7 @@ class Snapshots:
             raise DataError(
                 f"no {role!r} rows were taken yet",
                 where=str(self._folder / role),
-                mend=f"labline data {self._problem.name}" + (" --current FILE" if role == "current" else ""),
+                mend=f"labline data {self._problem.name}" + ("" if role == "train" else f" --{role} FILE"),
             )
         return snapshot
 

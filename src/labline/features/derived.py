@@ -6,7 +6,7 @@ import ast
 import difflib
 import inspect
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -89,6 +89,10 @@ class DerivedFeatures:
                 mend="let one of them read columns only",
             ) from error
         self.names = tuple(feature.name for feature in features)
+
+    def __iter__(self) -> Iterator[DerivedFeature]:
+        """Each feature, after those that it reads."""
+        return iter(self._features)
 
     def only(self, names: Iterable[str]) -> DerivedFeatures:
         """Those of the names that are derived features, and what these read."""

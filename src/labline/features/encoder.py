@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import chain
 from typing import Any, Literal, Self, TypeAlias
 
@@ -98,6 +98,21 @@ class Encoder:
         """Names of the columns it needs, contract's and derived."""
         return tuple(dict.fromkeys(block.column for block in self.state.blocks))
 
+    def only(self, columns: Collection[str]) -> Encoder:
+        """The same encoder for some of its columns alone."""
+        blocks = tuple(block for block in self.state.blocks if block.column in columns)
+        return Encoder(EncoderState(encoding=self.state.encoding, blocks=blocks))
+
+    def positions(self, columns: Collection[str]) -> NDArray[np.intp]:
+        """Positions of the matrix's columns that some of its columns give."""
+        widths = [(block.column in columns, len(block.names)) for block in self.state.blocks]
+        return np.flatnonzero(np.repeat([wanted for wanted, _ in widths], [width for _, width in widths]))
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether it gives sparse rows."""
+        return any(block.is_sparse for block in self.state.blocks)
+
     @property
     def feature_names(self) -> tuple[str, ...]:
         """Names of the matrix's columns."""
@@ -116,7 +131,7 @@ class Encoder:
     def transform(self, columns: Columns) -> Matrix:
         """The matrix of the columns, shape (rows, len(feature_names)); sparse where a block is."""
         parts = [block.transform(columns) for block in self.state.blocks]
-        if any(block.is_sparse for block in self.state.blocks):
+        if self.is_sparse:
             return sparse.hstack([sparse.csr_matrix(part) for part in parts], format="csr")
         rows = len(next(iter(columns.values())))
         return np.concatenate(parts, axis=1) if parts else np.zeros((rows, 0))

@@ -18,11 +18,13 @@ from labline.contract import CONTRACT_FILE, Columns, Problem, columns_from_recor
 from labline.contract.examples import example_records
 from labline.errors import BundleError
 from labline.features import FEATURES_FILE, DerivedFeatures, Encoder, EncoderState, read_features
-from labline.model.families import FAMILIES, Member
+from labline.model.ensemble import Ensemble, Part
+from labline.model.families import FAMILIES
 from labline.model.tasks import Answer, AnswerRule, Scores, Task, task_of
 
 MANIFEST_FILE = "manifest.json"
-ENCODER_FILE = "encoder.json"
+MEMBERS_FOLDER = "members"
+ENCODER_FILE = "encoder.json"  # in the folder of each member
 RULE_FILE = "rule.json"
 GOLDEN_FILE = "golden.json"
 PROFILE_FILE = "profile.json"
@@ -44,14 +46,30 @@ class Provenance(BaseModel):
     holdout_share: float
 
 
-class Manifest(BaseModel):
-    """What the bundle says of itself; `files` holds the SHA-256 of every other file in it."""
+class MemberEntry(BaseModel):
+    """What the manifest says of a member; its folder is `members/<its position>`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    format: Literal[2] = 2
-    problem: str
     family: str
+    weight: float
+    seed: int
+
+
+class Manifest(BaseModel):
+    """What the bundle says of itself; `files` holds the SHA-256 of every other file in it.
+
+    Attributes:
+        family: of its members, in words.
+        members: one or several, whose raw predictions are averaged by weight.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal[3] = 3
+    problem: str
+    family: str = ""
+    members: tuple[MemberEntry, ...] = ()
     labline: str
     made_at: datetime
     data: Provenance
@@ -64,8 +82,7 @@ class Contents:
     """What training hands over to be bundled."""
 
     problem_folder: Path
-    encoder: Encoder
-    member: Member
+    ensemble: Ensemble
     rule: AnswerRule
     manifest: Manifest
 
@@ -79,6 +96,7 @@ class Bundle:
         problem: its contract.
         task: the contract's task, under the rule for answers that was learned with it.
         digest: SHA-256 of the manifest, and with it of everything in the bundle.
+        ensemble: its members, with their encoders.
     """
 
     def __init__(self, folder: Path, manifest: Manifest, problem: Problem) -> None:
@@ -88,10 +106,8 @@ class Bundle:
         rule = AnswerRule.model_validate_json((folder / RULE_FILE).read_bytes())
         self.task: Task = task_of(problem).ruled_by(rule)
         self.digest = bundle_digest(folder)
-        state = EncoderState.model_validate_json((folder / ENCODER_FILE).read_bytes())
-        self.encoder = Encoder(state)
-        self._derived: DerivedFeatures = read_features(folder / FEATURES_FILE, problem).only(self.encoder.reads)
-        self.member = FAMILIES[manifest.family].member.load(folder)
+        self.ensemble = Ensemble([_part(folder, at, entry) for at, entry in enumerate(manifest.members)])
+        self._derived: DerivedFeatures = read_features(folder / FEATURES_FILE, problem).only(self.ensemble.reads)
 
     @classmethod
     def load(cls, folder: Path) -> Bundle:
@@ -107,7 +123,7 @@ class Bundle:
 
     def scores(self, columns: Columns) -> Scores:
         """Probabilities of shape (rows, classes), or values of shape (rows,), for the contract's columns."""
-        return self.task.scores(self.member.predict(self.encoder.transform(self._derived(columns))))
+        return self.task.scores(self.ensemble.predict(self._derived(columns)))
 
     def predict(self, records: Sequence[Mapping[str, Any]]) -> list[Answer]:
         """One answer a record; records are as the request model gives them, by column name."""
@@ -153,9 +169,10 @@ def check_whole(folder: Path) -> Manifest:
         BundleError: names the file that is missing, altered, or code that was added.
     """
     manifest = read_manifest(folder)
-    if manifest.family not in FAMILIES:
+    strange = [entry.family for entry in manifest.members if entry.family not in FAMILIES]
+    if strange or not manifest.members:
         raise BundleError(
-            f"its family {manifest.family!r} is not known here",
+            f"its family {strange[0]!r} is not known here" if strange else "it has no members",
             where=str(folder),
             mend="use the version of Labline that made it, or train again",
         )
@@ -169,6 +186,14 @@ def check_whole(folder: Path) -> Manifest:
     return manifest
 
 
+def _part(folder: Path, at: int, entry: MemberEntry) -> Part:
+    """The member at a position, as it was saved."""
+    place = folder / MEMBERS_FOLDER / str(at)
+    state = EncoderState.model_validate_json((place / ENCODER_FILE).read_bytes())
+    member = FAMILIES[entry.family].member.load(place)
+    return Part(entry.family, Encoder(state), member, entry.weight, entry.seed)
+
+
 def bundle_digest(folder: Path) -> str:
     """SHA-256 of the manifest of the bundle in the folder, and with it of everything in the bundle."""
     return _digest(folder / MANIFEST_FILE)
@@ -180,16 +205,21 @@ def write_bundle(folder: Path, contents: Contents) -> Bundle:
     shutil.copy(contents.problem_folder / CONTRACT_FILE, folder)
     if (contents.problem_folder / FEATURES_FILE).is_file():
         shutil.copy(contents.problem_folder / FEATURES_FILE, folder)
-    (folder / ENCODER_FILE).write_text(contents.encoder.state.model_dump_json(indent=1), encoding="utf-8")
     (folder / RULE_FILE).write_text(contents.rule.model_dump_json(), encoding="utf-8")
-    contents.member.save(folder)
-    _seal(folder, contents.manifest)  # a first time, so that the golden answers can be made by the bundle itself
-    bundle = Bundle(folder, contents.manifest, read_problem(folder / CONTRACT_FILE))
+    for at, part in enumerate(contents.ensemble.parts):
+        place = folder / MEMBERS_FOLDER / str(at)
+        place.mkdir(parents=True)
+        (place / ENCODER_FILE).write_text(part.encoder.state.model_dump_json(indent=1), encoding="utf-8")
+        part.member.save(place)
+    entries = tuple(MemberEntry(family=p.family, weight=p.weight, seed=p.seed) for p in contents.ensemble.parts)
+    manifest = contents.manifest.model_copy(update={"family": contents.ensemble.name, "members": entries})
+    _seal(folder, manifest)  # a first time, so that the golden answers can be made by the bundle itself
+    bundle = Bundle(folder, manifest, read_problem(folder / CONTRACT_FILE))
     records = example_records(bundle.problem, GOLDEN_ROWS)
     scores = bundle.scores(columns_from_records(bundle.problem, records))
     golden = {"records": records, "scores": scores.tolist()}
     (folder / GOLDEN_FILE).write_text(json.dumps(golden, indent=1), encoding="utf-8")
-    _seal(folder, contents.manifest)
+    _seal(folder, manifest)
     return Bundle.load(folder)
 
 
@@ -201,7 +231,8 @@ def finish_bundle(bundle: Bundle, profile: str, holdout: dict[str, float]) -> Bu
 
 
 def _seal(folder: Path, manifest: Manifest) -> None:
-    files = {file.name: _digest(file) for file in sorted(folder.iterdir()) if file.name != MANIFEST_FILE}
+    inside = (file for file in sorted(folder.rglob("*")) if file.is_file() and file.name != MANIFEST_FILE)
+    files = {file.relative_to(folder).as_posix(): _digest(file) for file in inside}
     sealed = manifest.model_copy(update={"files": files})
     (folder / MANIFEST_FILE).write_text(sealed.model_dump_json(indent=1), encoding="utf-8")
 

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from labline.model.calibration import calibration
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from labline.model.explanation import Explanation
+    from labline.model.search.selection import Curve
     from labline.model.tasks import ClassFigures
 
 FEATURES_SHOWN = 25
 LABELS_SHOWN = 50
-BINS = 10
 COLOUR = "#2f6f8f"
 
 
@@ -36,15 +40,53 @@ def confusion_plot(classes: Sequence[str], counts: NDArray[np.intp]) -> Figure:
     return figure
 
 
-def importance_plot(names: Sequence[str], importances: NDArray[np.float64]) -> Figure:
-    """Share of each feature in the total gain of all splits, the largest first."""
-    order = np.argsort(importances)[-FEATURES_SHOWN:]
-    total = importances.sum() or 1.0
-    figure = Figure(figsize=(7, 1.2 + 0.25 * len(order)), layout="constrained")
+def importance_plot(importances: Mapping[str, float]) -> Figure:
+    """Share of each column in the splits or coefficients, the largest first."""
+    shown = sorted(importances.items(), key=lambda item: item[1])[-FEATURES_SHOWN:]
+    figure = Figure(figsize=(7, 1.2 + 0.25 * len(shown)), layout="constrained")
     axes = figure.subplots()
-    axes.barh([names[index] for index in order], importances[order] / total, color=COLOUR)
-    axes.set(xlabel="share of total gain", title="Importances")
+    axes.barh([name for name, _ in shown], [share for _, share in shown], color=COLOUR)
+    axes.set(xlabel="share of the total", title="Importances, in the members' own measures")
     axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def explanation_plot(explanation: Explanation, kind: Literal["permutation", "shap"]) -> Figure:
+    """What each column is worth, the largest first, with the spread over repetitions or rows."""
+    found = explanation.permutation if kind == "permutation" else explanation.shap
+    shown = sorted(found.items(), key=lambda item: item[1].mean)[-FEATURES_SHOWN:]
+    figure = Figure(figsize=(7, 1.2 + 0.25 * len(shown)), layout="constrained")
+    axes = figure.subplots()
+    axes.barh(
+        [name for name, _ in shown],
+        [worth.mean for _, worth in shown],
+        xerr=[worth.deviation for _, worth in shown],
+        color=COLOUR,
+        ecolor="grey",
+    )
+    if kind == "permutation":
+        axes.set(
+            xlabel=f"rise of {explanation.loss} when shuffled", title=f"Permutation, {explanation.rows} held-out rows"
+        )
+    else:
+        axes.set(xlabel="mean |SHAP value|", title=f"SHAP, {explanation.rows} held-out rows")
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def curve_plot(curve: Curve) -> Figure:
+    """Loss against number of columns, and which number was kept."""
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.subplots()
+    counts = [len(step.columns) for step in curve.steps]
+    losses = [step.loss for step in curve.steps]
+    axes.errorbar(counts, losses, yerr=[step.deviation for step in curve.steps], color=COLOUR, marker="o", capsize=3)
+    axes.axvspan(curve.fewest - 0.5, curve.most + 0.5, color="grey", alpha=0.12, label="allowed")
+    if curve.best is not None:
+        axes.plot(len(curve.best.columns), curve.best.loss, "*", color="crimson", markersize=14, label="best")
+    axes.set(xlabel="columns", ylabel=f"{curve.loss} (sampled rows)", title=f"Selection for {curve.family}")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend(frameon=False)
     return figure
 
 
@@ -61,9 +103,8 @@ def labels_plot(figures: Sequence[ClassFigures]) -> Figure:
 
 def calibration_plot(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> Figure:
     """Confidence against how often it was right, both of shape (answers,), in ten bins of as many answers each."""
-    groups = np.array_split(np.argsort(confidence), min(BINS, len(confidence)))
-    said = [confidence[group].mean() for group in groups]
-    was = [right[group].mean() for group in groups]
+    points = calibration(confidence, right).points
+    said, was = [point.confidence for point in points], [point.right for point in points]
     figure = Figure(figsize=(5, 5), layout="constrained")
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color="grey", linestyle="--", label="perfect")

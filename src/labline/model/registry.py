@@ -109,14 +109,17 @@ class Registry:
             except MlflowException as error:
                 if error.error_code not in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
                     raise
-        count = len(self.versions())
+        raise self.nobody(alias, len(self.versions()), mend=mend)
+
+    def nobody(self, alias: str, count: int, *, mend: str) -> RegistryError:
+        """What is said when none of so many versions has the alias; of an empty registry, that it is."""
         if not count:
-            raise RegistryError(
+            return RegistryError(
                 f"the registry holds nothing of {self.problem!r}",
                 where=self.store.address,
-                mend=f"labline train {self.problem}",
+                mend=f"labline train {self.problem}, or correct storage.tracking_uri if it was trained elsewhere",
             )
-        raise RegistryError(
+        return RegistryError(
             f"{self.problem!r} has no {alias} among {count} version{'s' * (count > 1)}",
             where=self.store.address,
             mend=mend,

@@ -1,12 +1,18 @@
-"""The MLflow run of a training: parameters, metrics, plots, data lineage, and the bundle as a pyfunc model."""
+"""The MLflow runs of a training: what is tried, as it is tried; then figures, plots, lineage, and the bundle.
+
+Runs are nested: the problem's experiment, a run for each training, below it one for each family, below that one for
+each thing tried.
+"""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from labline.contract import DateTimeColumn, NumberColumn
@@ -14,32 +20,51 @@ from labline.contract.examples import example_record
 from labline.contract.signature import signature
 from labline.model.bundle import Bundle
 from labline.model.evaluation import Evaluation
-from labline.model.plots import importance_plot
+from labline.model.explanation import Explanation
+from labline.model.plots import curve_plot, explanation_plot, importance_plot
+from labline.model.promotion import bundle_mb
 from labline.model.registry import ARTIFACT, Registry, Version
+from labline.model.search import Fitted, Tried
+from labline.model.search.selection import Curve
 from labline.model.tasks import Scores, Target
-from labline.model.training import Fitted, Tried
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from mlflow import MlflowClient
 
 KIND = "labline.kind"
-TRIED = "tried"
-TRAINING = "training"
+TRAINING, FAMILY, TRIED = "training", "family", "tried"
+PARENT = "mlflow.parentRunId"
 # What loading the bundle needs besides Labline itself, which is installed from its own checkout.
-REQUIREMENTS = ("lightgbm", "numpy", "pandas", "pydantic", "pyyaml", "scipy")
+REQUIREMENTS = ("numpy", "pandas", "pydantic", "pyyaml", "scipy")
+LIBRARIES = {"lightgbm": "lightgbm", "xgboost": "xgboost-cpu", "decision_tree": "skops", "random_forest": "skops"}
 
 
 @dataclass(frozen=True)
-class Row:
-    """One row of the leaderboard; `holdout` is None for what was tried and not registered."""
+class Row:  # pylint: disable=too-many-instance-attributes  # a row of a table
+    """One row of the leaderboard; `holdout` is None for what was tried and not registered.
+
+    Attributes:
+        mean: of the problem's metric over the inner folds, and its `deviation`.
+        loss: mean of what members are compared by.
+        fit_seconds: of all folds.
+        predict_ms: for 1,000 rows.
+        bundle_mb: of a registered version.
+        data: kind of the rows; `sha256` says which they are.
+    """
 
     family: str
     feature_set: str
+    stage: str
     mean: float
     deviation: float
+    loss: float
     holdout: float | None
     fit_seconds: float
+    predict_ms: float
+    bundle_mb: float | None
     data: str
+    sha256: str
     version: int | None
     aliases: tuple[str, ...]
     run_id: str
@@ -55,42 +80,178 @@ class Holdout:
     baseline: dict[str, float]
 
 
-def log_training(
-    registry: Registry, bundle: Bundle, fitted: Fitted, evaluation: Evaluation, holdout: Holdout
-) -> Version:
-    """Log the run with what was tried below it, and register the bundle as the challenger."""
+@dataclass
+class TrainingRun:
+    """The run of one training, open from its first try to its bundle; a killed one is taken up again by its id.
+
+    Args:
+        registry: of the problem.
+        data: kind of the rows, and the hash of their snapshot.
+        sha256: of the snapshot.
+        run_id: of the run to go on with; a new one is begun without it.
+    """
+
+    registry: Registry
+    data: str
+    sha256: str
+    run_id: str = ""
+    _families: dict[str, str] = field(default_factory=dict)
+
+    def begin(self, name: str) -> str:
+        """Begin it, or take it up again; returns its id."""
+        with self.registry.store.client() as client:
+            if not self.run_id:
+                tags = self._tags(TRAINING)
+                self.run_id = client.create_run(self._experiment(client), run_name=name, tags=tags).info.run_id
+                return self.run_id
+            client.update_run(self.run_id, status="RUNNING")
+        self.join()
+        return self.run_id
+
+    def join(self) -> None:
+        """Log to a run that was begun before, here or elsewhere, below the families that it has."""
+        with self.registry.store.client() as client:
+            below = client.search_runs([self._experiment(client)], f"tags.`{PARENT}` = '{self.run_id}'")
+            self._families = {run.data.tags["labline.family"]: run.info.run_id for run in below}
+
+    def _experiment(self, client: MlflowClient) -> str:
+        return self.registry.store.experiment(client, self.registry.problem)
+
+    def _tags(self, kind: str, parent: str = "", tried: Tried | None = None) -> dict[str, str]:
+        tags = {KIND: kind, "labline.data": self.data, "labline.data_sha256": self.sha256}
+        if parent:
+            tags[PARENT] = parent
+        return tags | (_tags(tried) if tried is not None else {})
+
+    def _family(self, client: MlflowClient, family: str) -> str:
+        """The id of the family's run, begun when something of it is tried first."""
+        if family not in self._families:
+            tags = self._tags(FAMILY, self.run_id) | {"labline.family": family}
+            run = client.create_run(self._experiment(client), run_name=family, tags=tags)
+            self._families[family] = run.info.run_id
+        return self._families[family]
+
+    def tried(self, tried: Tried) -> None:
+        """Log what was tried, below its family."""
+        from mlflow.entities import Metric, Param
+
+        with self.registry.store.client() as client:
+            above = self._family(client, tried.family)
+            name = f"{tried.family} · {tried.feature_set} · {tried.stage}"
+            run = client.create_run(self._experiment(client), run_name=name, tags=self._tags(TRIED, above, tried))
+            now = int(time.time() * 1000)
+            client.log_batch(
+                run.info.run_id,
+                metrics=[Metric(name, value, now, 0) for name, value in _figures(tried).items()],
+                params=[Param(name, str(value)) for name, value in tried.candidate.parameters.items()],
+            )
+            client.set_terminated(run.info.run_id)
+
+    def curve(self, curve: Curve) -> None:
+        """Log a family's selection: the curve, score against number of columns, and the subset that is best."""
+        with self.registry.store.client() as client:
+            run = self._family(client, curve.family)
+            client.log_dict(run, curve.model_dump(mode="json"), "selection/curve.json")
+            if curve.steps:
+                client.log_figure(run, curve_plot(curve), "selection/curve.png")
+            if curve.best is not None:
+                client.log_dict(
+                    run, {"columns": list(curve.best.columns), curve.loss: curve.best.loss}, "selection/subset.json"
+                )
+                client.set_tag(run, "labline.subset", ", ".join(curve.best.columns)[:5000])
+
+    def end(self, status: str = "FINISHED") -> None:
+        """End the family's runs, and this one."""
+        with self.registry.store.client() as client:
+            for run in (*self._families.values(), self.run_id):
+                client.set_terminated(run, status)
+
+    def finish(
+        self,
+        bundle: Bundle,
+        fitted: Fitted,
+        evaluation: Evaluation,
+        holdout: Holdout,
+        explain: Callable[[], Explanation | None],
+    ) -> Version:
+        """Log figures, plots and the bundle, and register it as the challenger."""
+        import mlflow
+
+        manifest = bundle.manifest
+        with self.registry.store.client() as client:
+            mlflow.set_experiment(experiment_id=self._experiment(client))
+            with mlflow.start_run(run_id=self.run_id, log_system_metrics=False):
+                tags = _tags(fitted.best) | {
+                    "labline.data_origin": manifest.data.origin,
+                    "labline.digest": bundle.digest,
+                    "labline.baseline": fitted.baseline.name,
+                    "labline.blend": fitted.choice.said,
+                }
+                mlflow.set_tags(tags)
+                mlflow.log_params(_short(fitted.parameters | {"seed": manifest.data.seed, "family": manifest.family}))
+                mlflow.log_metrics(
+                    _figures(fitted.best) | _holdout_figures(evaluation) | {"bundle_mb": bundle_mb(bundle.folder)}
+                )
+                mlflow.log_metrics({f"baseline_holdout_{name}": value for name, value in holdout.baseline.items()})
+                _log_lineage(bundle)
+                _log_tables(evaluation)
+                _log_out_of_fold(fitted)
+                plots = bundle.task.plots(holdout.target, holdout.scores)
+                plots["importances.png"] = importance_plot(fitted.choice.importances)
+                _log_plots(plots)
+                model_uri = _log_bundle(bundle)
+                explanation = explain()  # last, with what time is left
+                if explanation is not None:
+                    mlflow.log_dict(explanation.table(), "tables/explanation.json")
+                    _log_plots(
+                        {
+                            "permutation.png": explanation_plot(explanation, "permutation"),
+                            "shap.png": explanation_plot(explanation, "shap"),
+                        }
+                    )
+            tags = {"labline.data": manifest.data.kind, "labline.digest": bundle.digest}
+            made = self.registry.register(self.run_id, model_uri, tags)
+        self.end()
+        return made
+
+
+def _log_plots(plots: dict[str, Figure]) -> None:
     import mlflow
 
-    manifest = bundle.manifest
-    tags = _tags(fitted.best, TRAINING) | {
-        "labline.data": manifest.data.kind,
-        "labline.data_origin": manifest.data.origin,
-        "labline.digest": bundle.digest,
-    }
-    with registry.store.client() as client:
-        experiment = registry.store.experiment(client, registry.problem)
-        mlflow.set_experiment(experiment_id=experiment)
-        with mlflow.start_run(run_name=f"{registry.problem} {fitted.best.family}", log_system_metrics=False) as run:
-            mlflow.set_tags(tags)
-            mlflow.log_params(fitted.parameters | {"seed": manifest.data.seed})
-            mlflow.log_metrics(_figures(fitted.best) | _holdout_figures(evaluation))
-            mlflow.set_tag("labline.baseline", fitted.baseline.name)
-            mlflow.log_metrics({f"baseline_holdout_{name}": value for name, value in holdout.baseline.items()})
-            _log_lineage(bundle)
-            _log_tables(evaluation)
-            plots = bundle.task.plots(holdout.target, holdout.scores)
-            plots["importances.png"] = importance_plot(fitted.encoder.feature_names, fitted.member.importances())
-            for name, figure in plots.items():
-                mlflow.log_figure(figure, f"plots/{name}")
-            model_uri = _log_bundle(bundle)
-            for tried in fitted.tried:
-                _log_tried(client, experiment, run.info.run_id, tried, manifest.data.kind)
-    return registry.register(run.info.run_id, model_uri, {key: tags[key] for key in ("labline.data", "labline.digest")})
+    for name, figure in plots.items():
+        mlflow.log_figure(figure, f"plots/{name}")
+
+
+def _short(parameters: dict[str, Any]) -> dict[str, str]:
+    """As text no longer than MLflow takes."""
+    return {name: str(value)[:500] for name, value in parameters.items()}
+
+
+def _log_out_of_fold(fitted: Fitted) -> None:
+    """What was chosen said of the training rows when it had not seen them: for questions that come later."""
+    import tempfile
+    from pathlib import Path
+
+    import mlflow
+
+    with tempfile.TemporaryDirectory() as scratch:
+        file = Path(scratch) / "raw.npy"
+        np.save(file, fitted.choice.raw.astype(np.float32), allow_pickle=False)
+        mlflow.log_artifact(str(file), "out_of_fold")
 
 
 def _holdout_figures(evaluation: Evaluation) -> dict[str, float]:
-    figures = {f"holdout_{name}": value for name, value in evaluation.metrics.items()}
-    return figures | {"holdout_low": evaluation.headline.low, "holdout_high": evaluation.headline.high}
+    """Every metric with the ends of its interval."""
+    figures = {"holdout_low": evaluation.headline.low, "holdout_high": evaluation.headline.high}
+    for name, found in evaluation.intervals.items():
+        figures |= {
+            f"holdout_{name}": found.value,
+            f"holdout_{name}_low": found.low,
+            f"holdout_{name}_high": found.high,
+        }
+    if evaluation.calibration is not None:
+        figures["holdout_calibration_error"] = evaluation.calibration.error
+    return {name: value for name, value in figures.items() if np.isfinite(value)}
 
 
 def _log_bundle(bundle: Bundle) -> str:
@@ -109,10 +270,20 @@ def _log_bundle(bundle: Bundle) -> str:
         data_path=str(bundle.folder),
         signature=signature(bundle.problem),
         input_example=example,
-        pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
+        pip_requirements=[f"{name}=={version(name)}" for name in _requirements(bundle)],
         metadata={"digest": bundle.digest},
     )
     return str(logged.model_uri)
+
+
+def _requirements(bundle: Bundle) -> list[str]:
+    """What loading it needs; the libraries of its members among it."""
+    import sys
+
+    libraries = {LIBRARIES[family] for family in bundle.ensemble.families if family in LIBRARIES}
+    if sys.platform == "darwin" and "xgboost-cpu" in libraries:
+        libraries = libraries - {"xgboost-cpu"} | {"xgboost"}
+    return sorted({*REQUIREMENTS, *libraries})
 
 
 def _log_lineage(bundle: Bundle) -> None:
@@ -135,60 +306,80 @@ def _log_tables(evaluation: Evaluation) -> None:
     if evaluation.tables.per_class:
         rows: list[dict[str, Any]] = [vars(figures) for figures in evaluation.tables.per_class]
         mlflow.log_dict({"holdout": rows}, "tables/per_class.json")
+    if evaluation.segments:
+        mlflow.log_dict({"holdout": [asdict(segment) for segment in evaluation.segments]}, "tables/segments.json")
+    if evaluation.calibration is not None:
+        mlflow.log_dict(asdict(evaluation.calibration), "tables/calibration.json")
     if evaluation.tables.confusion.size:
         mlflow.log_dict({"true_by_predicted": evaluation.tables.confusion.tolist()}, "tables/confusion_matrix.json")
 
 
-def _log_tried(client: MlflowClient, experiment: str, parent: str, tried: Tried, data: str) -> None:
-    from mlflow.entities import Metric, RunTag
-
-    tags = _tags(tried, TRIED) | {"mlflow.parentRunId": parent, "labline.data": data}
-    run = client.create_run(experiment, run_name=f"{tried.family} · {tried.feature_set}", tags=tags)
-    now = int(time.time() * 1000)
-    client.log_batch(
-        run.info.run_id,
-        metrics=[Metric(name, value, now, 0) for name, value in _figures(tried).items()],
-        tags=[RunTag("mlflow.runName", f"{tried.family} · {tried.feature_set}")],
-    )
-    client.set_terminated(run.info.run_id)
-
-
-def _tags(tried: Tried, kind: str) -> dict[str, str]:
-    return {KIND: kind, "labline.family": tried.family, "labline.feature_set": tried.feature_set}
+def _tags(tried: Tried) -> dict[str, str]:
+    return {
+        "labline.family": tried.family,
+        "labline.feature_set": tried.feature_set,
+        "labline.stage": tried.stage,
+        "labline.columns": ", ".join(tried.candidate.columns)[:5000],
+    }
 
 
 def _figures(tried: Tried) -> dict[str, float]:
-    figures = {"fit_seconds": tried.fit_seconds}
+    figures = {
+        "fit_seconds": tried.fit_seconds,
+        "predict_ms": 1000 * tried.predict_seconds,
+        "row_ms": tried.row_ms,
+        "rounds": float(tried.rounds),
+    }
     for name in tried.fold_metrics[0]:
         figures |= {f"cv_{name}_mean": tried.mean(name), f"cv_{name}_std": tried.deviation(name)}
     return figures
 
 
-def leaderboard(registry: Registry, metric: str, *, greater_first: bool) -> list[Row]:
-    """Everything that was ever tried for the problem, the best mean in cross-validation first."""
+def leaderboard(registry: Registry, metric: str, loss: str, *, greater_first: bool) -> list[Row]:
+    """What was tried for the problem, the best mean in cross-validation first.
+
+    Of each family, set of columns and stage of a training the one of least loss stands for its trials.
+    """
     versions = {version.run_id: version for version in registry.versions()}
     with registry.store.client() as client:
         experiment = client.get_experiment_by_name(registry.problem)
         if experiment is None:
             return []
-        runs = client.search_runs([experiment.experiment_id], max_results=1000)
-    rows = [_row(run, metric, versions.get(run.info.run_id)) for run in runs if f"cv_{metric}_mean" in run.data.metrics]
-    registered = {(row.family, row.feature_set, row.mean) for row in rows if row.version is not None}
-    # a registered run stands for the entry below it that it was made of
-    rows = [row for row in rows if row.version or (row.family, row.feature_set, row.mean) not in registered]
-    return sorted(rows, key=lambda row: -row.mean if greater_first else row.mean)
+        runs: list[Any] = []
+        token = None
+        while not runs or token:
+            found = client.search_runs([experiment.experiment_id], max_results=1000, page_token=token)
+            runs, token = [*runs, *found], found.token
+            if not found:
+                break
+    above = {run.info.run_id: run.data.tags.get(PARENT, "") for run in runs}
+    rows: dict[tuple[str, ...], Row] = {}
+    for run in runs:
+        if f"cv_{metric}_mean" not in run.data.metrics:
+            continue
+        row = _row(run, metric, loss, versions.get(run.info.run_id))
+        training = run.info.run_id if row.version else above.get(above[run.info.run_id], "")
+        place = (training, row.family, row.feature_set, row.stage)
+        if place not in rows or (row.version is None, row.loss) < (rows[place].version is None, rows[place].loss):
+            rows[place] = row  # a registered run stands for the entry below it that it was made of
+    return sorted(rows.values(), key=lambda row: -row.mean if greater_first else row.mean)
 
 
-def _row(run: Any, metric: str, version: Version | None) -> Row:
+def _row(run: Any, metric: str, loss: str, version: Version | None) -> Row:
     figures, tags = run.data.metrics, run.data.tags
     return Row(
         family=tags.get("labline.family", "?"),
         feature_set=tags.get("labline.feature_set", "?"),
+        stage=tags.get("labline.stage", "?"),
         mean=figures[f"cv_{metric}_mean"],
         deviation=figures[f"cv_{metric}_std"],
+        loss=figures.get(f"cv_{loss}_mean", float("inf")),
         holdout=figures.get(f"holdout_{metric}"),
         fit_seconds=figures.get("fit_seconds", float("nan")),
+        predict_ms=figures.get("predict_ms", float("nan")),
+        bundle_mb=figures.get("bundle_mb"),
         data=tags.get("labline.data", "?"),
+        sha256=tags.get("labline.data_sha256", ""),
         version=version.number if version else None,
         aliases=version.aliases if version else (),
         run_id=run.info.run_id,

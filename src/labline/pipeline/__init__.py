@@ -1,36 +1,46 @@
 """The use cases. The CLI, notebooks, the API, schedulers and CI all call these; none of them adds logic of its own."""
 
+from labline.pipeline.card import card
 from labline.pipeline.champion import Served, champion, served, served_from
 from labline.pipeline.data import Checked, check, prepare
 from labline.pipeline.drafting import Drafted, draft
-from labline.pipeline.monitoring import monitor, report
+from labline.pipeline.monitoring import monitor, monitor_frame, report
 from labline.pipeline.predicting import predict, score
 from labline.pipeline.problem import open_problem
-from labline.pipeline.promotion import Promotion, history, promote, rollback
+from labline.pipeline.promotion import Promotion, history, holdout_figures, promote, remark, rollback
+from labline.pipeline.rows import Rows, open_rows
 from labline.pipeline.training import Trained, leaderboard, train
+from labline.pipeline.tuning import tune
 from labline.pipeline.up import bring_up
 
 __all__ = [
     "Checked",
     "Drafted",
     "Promotion",
+    "Rows",
     "Served",
     "Trained",
     "bring_up",
+    "card",
     "champion",
     "check",
     "draft",
     "history",
+    "holdout_figures",
     "leaderboard",
     "monitor",
+    "monitor_frame",
     "open_problem",
+    "open_rows",
     "predict",
     "prepare",
     "promote",
+    "remark",
     "report",
     "rollback",
     "score",
     "served",
     "served_from",
     "train",
+    "tune",
 ]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from labline.data.leakage import Leak
     from labline.data.sources.taking import Choice, Role
 
-ROLES: tuple[Role, ...] = ("train", "current")
+ROLES: tuple[Role, ...] = ("train", "current", "extra")
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ def check(config: Config, problem: Problem, progress: Progress = silent) -> list
         if role == "train":
             frame, found = usable(frame, problem)
         else:
-            found = check_frame(frame, problem, with_target=problem.target in frame)
+            found = check_frame(frame, problem, with_target=problem.target in frame or role == "extra")
         if role != "train" or not found.ok:
             checked.append(Checked(snapshot, found))
             continue

@@ -47,6 +47,17 @@ def monitor(config: Config, served: Served, *, rows: int | None = None, source: 
     return summarise(bundle, served.version, profile, window, wanted, config.monitoring)
 
 
+def monitor_frame(config: Config, served: Served, frame: pd.DataFrame) -> Summary:
+    """Judge any rows as if they had been met in production; with the target in them, the performance too.
+
+    Raises:
+        DataError: the rows break the champion's contract.
+    """
+    window = _frame_window(_bundle(served.folder), frame, where="the frame")
+    profile = Profile.model_validate_json((served.folder / PROFILE_FILE).read_bytes())
+    return summarise(_bundle(served.folder), served.version, profile, window, len(frame), config.monitoring)
+
+
 def report(
     config: Config, served: Served, kind: ReportKind, *, rows: int | None = None, source: WindowSource = "log"
 ) -> Summary | ReportResult:
@@ -104,14 +115,19 @@ def read_window(config: Config, served: Served, rows: int, source: WindowSource)
 
 
 def _current_window(config: Config, bundle: Bundle) -> Window:
-    from labline.data import Snapshots, check_frame
+    from labline.data import Snapshots
+
+    snapshots = Snapshots(data_folder(config), bundle.problem)
+    snapshot = snapshots.need("current")
+    return _frame_window(bundle, snapshots.read("current", snapshot.sha256), where=snapshot.origin)
+
+
+def _frame_window(bundle: Bundle, frame: pd.DataFrame, where: str) -> Window:
+    from labline.data import check_frame
 
     problem = bundle.problem
-    snapshots = Snapshots(data_folder(config), problem)
-    snapshot = snapshots.need("current")
-    frame = snapshots.read("current", snapshot.sha256)
     labelled = problem.target in frame
-    check_frame(frame, problem, with_target=labelled).need_ok(where=snapshot.origin)
+    check_frame(frame, problem, with_target=labelled).need_ok(where=where)
     columns = columns_of(problem, frame)
     scores = bundle.scores(columns)
     return Window(

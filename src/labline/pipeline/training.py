@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from loguru import logger
 
 from labline import __version__
 from labline.config import Config
-from labline.contract import Columns, Problem
-from labline.errors import DataError
+from labline.contract import CONTRACT_FILE, Columns, Problem
+from labline.errors import DataError, LablineError
 from labline.features import FEATURES_FILE, read_features
 from labline.model.bundle import Bundle, Contents, Manifest, Provenance, finish_bundle, write_bundle
 from labline.model.evaluation import Evaluation, evaluate
+from labline.model.explanation import Explanation, explain
 from labline.model.registry import Registry, Version
+from labline.model.search import Clock, Fitted, Journal, Search, TrainingRows, Tried, Watcher
+from labline.model.search.studies import Studies
+from labline.model.segments import segments_of
 from labline.model.tasks import Target, greater_is_better, task_of
-from labline.model.training import Fitted, Trainer
 from labline.monitoring.profile import make_profile
 from labline.pipeline.data import Checked, check, columns_of, split_of
 from labline.progress import Progress, silent
@@ -31,7 +38,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from labline.data import Snapshot
-    from labline.model.tracking import Row
+    from labline.model.tracking import Row, TrainingRun
+
+# What follows the search: bundle, hold-out, plots, registration. Of the budget, and in seconds where the rows are few.
+FINISH_SHARE, FINISH_SECONDS = 0.03, 7.0
+SETTINGS = ("seed", "holdout_share", "folds")  # with others, what was found could not be compared
 
 
 @dataclass(frozen=True)
@@ -46,44 +57,150 @@ class Trained:
     seconds: float
 
 
-def train(config: Config, problem: Problem, *, accept_leaks: bool = False, progress: Progress = silent) -> Trained:
-    """Train on the snapshot in use, evaluate on its hold-out, log the run, register the bundle as challenger.
+def train(
+    config: Config,
+    problem: Problem,
+    *,
+    accept_leaks: bool = False,
+    resume: bool = False,
+    started: float | None = None,
+    progress: Progress = silent,
+    tried: Callable[[Tried, Tried, float], None] = lambda _tried, _best, _left: None,
+    study: Callable[[str], None] = lambda _name: None,
+) -> Trained:
+    """Search within the budget on the snapshot in use, evaluate on its hold-out, register the bundle as challenger.
+
+    What is tried is kept as it is found: a search that is interrupted or killed goes on where it was with `resume`.
+
+    Args:
+        config: the budget, and what the search may try.
+        problem: the contract.
+        accept_leaks: train although the doctor refuses.
+        resume: go on with the newest unfinished search for the same data and contract; its time counts.
+        started: when the budget began, on the monotonic clock; now when None.
+        progress: told of each step.
+        tried: told of each thing tried, the best so far, and the seconds left.
+        study: told the name of each study that `labline tune-worker` may join.
 
     Raises:
         DataError: no rows, rows that break the contract, or a leak that was not accepted.
         RegistryError: MLflow is out of reach.
+        LablineError: there is nothing to resume.
     """
-    started = time.monotonic()
+    started = time.monotonic() if started is None else started
     registry = Registry(config.storage, problem.name)
     registry.versions()  # out of reach? better said before training than after
-    checked = check(config, problem, lambda text, done=0.0: progress(text, 0.05 * done))[0]
-    _refuse(checked, accept_leaks=accept_leaks)
-    if checked.snapshot.is_sample:
-        logger.warning("{}: training on GENERATED SAMPLE DATA; the champion will know nothing real", problem.name)
-    rows = _divided(config, problem, checked.snapshot)
-    _need_enough(problem, rows, config.training.folds, where=checked.snapshot.origin)
-    derived = read_features(config.settings.problems / problem.name / FEATURES_FILE, problem)
-    trainer = Trainer(problem, task_of(problem), derived, rows.columns, rows.target, config.training)
-    fitted = trainer.run(lambda text, done=0.0: progress(text, 0.05 + 0.8 * done))
-    progress("evaluate on the hold-out, log the run and register", 0.88)
-    found = _registered(config, registry, fitted, rows, _manifest(config, problem, checked.snapshot, fitted, rows))
+    ready = ready_rows(config, problem, accept_leaks=accept_leaks, progress=progress)
+    journal = _journal(config, problem, ready.key, resume=resume)
+    clock = Clock(started - journal.about.spent, config.training.budget_seconds)
+    search = _search(config, problem, ready, clock, journal)
+    run = _run(registry, ready.snapshot, journal.about.run_id)
+    journal.note(run_id=run.begin(f"{problem.name} {datetime.now(UTC):%Y-%m-%d %H:%M}"))
+
+    def told(one: Tried, best: Tried, left: float) -> None:
+        run.tried(one)
+        tried(one, best, left)
+
+    try:
+        fitted = search.run(Watcher(progress, told, run.curve, study))
+        progress("evaluate on the hold-out, log the run and register", 0.97)
+        found = _registered(config, registry, run, fitted, ready, clock)
+    except BaseException as error:  # Ctrl-C too: whatever ends it, MLflow is told, and what was found stays
+        run.end("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
+        raise
+    journal.note(finished=True)
+    shutil.rmtree(journal.folder)  # all of it is in MLflow now
     figures = found.evaluation
     logger.info("{}: {} {} on {:,} held-out rows", found.version, problem.metric, figures.headline, figures.rows)
     return replace(found, seconds=time.monotonic() - started)
 
 
-def _registered(config: Config, registry: Registry, fitted: Fitted, rows: _Rows, manifest: Manifest) -> Trained:
-    """Bundle what was fitted, measure the bundle, log the run and register it; its folder stays in the cache."""
-    from labline.model.tracking import Holdout, log_training
+@dataclass(frozen=True)
+class Ready:
+    """What a search starts from: rows that hold, and the key of all that its figures depend on."""
 
+    snapshot: Snapshot
+    rows: _Rows
+    key: str
+
+
+def ready_rows(config: Config, problem: Problem, *, accept_leaks: bool, progress: Progress = silent) -> Ready:
+    """The rows in use, checked and divided; raises as `train` does."""
+    checked = check(config, problem, lambda text, done=0.0: progress(text, 0.05 * done))
+    _refuse(checked[0], accept_leaks=accept_leaks)
+    snapshot = checked[0].snapshot
+    if snapshot.is_sample:
+        logger.warning("{}: training on GENERATED SAMPLE DATA; the champion will know nothing real", problem.name)
+    extra = next((one for one in checked if one.snapshot.role == "extra"), None)
+    if extra is not None:
+        extra.report.need_ok(where=extra.snapshot.origin)
+    rows = _divided(config, problem, snapshot, None if extra is None else extra.snapshot)
+    _need_enough(problem, rows, config.training.folds, where=snapshot.origin)
+    folder = config.settings.problems / problem.name
+    parts: list[Any] = [snapshot.sha256, extra.snapshot.sha256 if extra else "", __version__]
+    parts += [getattr(config.training, name) for name in SETTINGS]
+    parts += [
+        (folder / name).read_text("utf-8") for name in (CONTRACT_FILE, FEATURES_FILE) if (folder / name).is_file()
+    ]
+    return Ready(snapshot, rows, hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12])
+
+
+def _search(config: Config, problem: Problem, ready: Ready, clock: Clock, journal: Journal) -> Search:
+    derived = read_features(config.settings.problems / problem.name / FEATURES_FILE, problem)
+    reserve = max(min(FINISH_SECONDS, 0.3 * clock.seconds), FINISH_SHARE * clock.seconds)
+    return Search(
+        problem,
+        task_of(problem),
+        derived,
+        ready.rows.training,
+        config.training,
+        clock=clock,
+        journal=journal,
+        studies=lambda: Studies(config.storage.studies_url.get_secret_value()),
+        reserve=reserve,
+    )
+
+
+def _run(registry: Registry, snapshot: Snapshot, run_id: str) -> TrainingRun:
+    from labline.model.tracking import TrainingRun
+
+    return TrainingRun(registry, snapshot.kind, snapshot.sha256, run_id)
+
+
+def _journal(config: Config, problem: Problem, key: str, *, resume: bool) -> Journal:
+    """A new search's journal, or that of the newest unfinished one of the same key."""
+    folder = config.settings.models / "searches" / problem.name
+    unfinished = sorted(folder.glob(f"*-{key}"))
+    if resume and not unfinished:
+        others = len(list(folder.glob("*")))
+        raise LablineError(
+            f"there is no unfinished search of {problem.name!r} to go on with"
+            + (f"; {others} are for other data, another contract or other settings" if others else ""),
+            where=str(folder),
+            mend=f"labline train {problem.name}",
+        )
+    if resume:
+        return Journal(unfinished[-1], key)
+    if unfinished:
+        logger.info("{}: an unfinished search is there; labline train --resume would go on with it", unfinished[-1])
+    return Journal(folder / f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{key}", key)
+
+
+def _registered(
+    config: Config, registry: Registry, run: TrainingRun, fitted: Fitted, ready: Ready, clock: Clock
+) -> Trained:
+    """Bundle what was fitted, measure the bundle, log the run and register it; its folder stays in the cache."""
+    from labline.model.tracking import Holdout
+
+    rows = ready.rows
     config.settings.models.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=config.settings.models, prefix=".training-") as scratch:
         source = config.settings.problems / registry.problem
-        contents = Contents(source, fitted.encoder, fitted.member, fitted.rule, manifest)
+        contents = Contents(source, fitted.ensemble, fitted.rule, _manifest(config, registry.problem, ready))
         bundle, evaluation = _bundled(Path(scratch) / "bundle", contents, rows, config.training.seed)
         baseline = _baseline_figures(fitted, rows)
         holdout = Holdout(rows.holdout_target, bundle.scores(rows.holdout_columns), baseline)
-        version = log_training(registry, bundle, fitted, evaluation, holdout)
+        version = run.finish(bundle, fitted, evaluation, holdout, lambda: _explanation(config, bundle, rows, clock))
         cached = registry.cached(version, config.settings.models / "cache")
         cached.parent.mkdir(parents=True, exist_ok=True)
         if not cached.is_dir():
@@ -91,23 +208,52 @@ def _registered(config: Config, registry: Registry, fitted: Fitted, rows: _Rows,
     return Trained(version, Bundle.load(cached), fitted, evaluation, baseline, seconds=0.0)
 
 
+def _explanation(config: Config, bundle: Bundle, rows: _Rows, clock: Clock) -> Explanation | None:
+    """Of a sample of the held-out rows, which are looked at here and never chosen on; None where no time is left."""
+    seed, most = config.training.seed, config.training.explained_rows
+    if not most:
+        return None
+    drawn = np.sort(np.random.default_rng(seed).permutation(len(rows.holdout_target))[:most])
+    columns = {name: values[drawn] for name, values in rows.holdout_columns.items()}
+    found = explain(
+        bundle.scores,
+        bundle.task,
+        columns,
+        rows.holdout_target[drawn],
+        seed=seed,
+        deadline=clock.end + 0.02 * clock.seconds,
+    )
+    if found is None:
+        logger.info("{}: no time is left to explain answers", bundle.problem.name)
+    return found
+
+
 @dataclass(frozen=True)
 class _Rows:
-    """The rows to train on and those held out, as columns and encoded target."""
+    """The rows to train on and those held out, as columns and encoded target; `extra` ones are learned from besides."""
 
     columns: Columns
     target: Target
     holdout_columns: Columns
     holdout_target: Target
+    extra: tuple[Columns, Target, float] | None = None
+
+    @property
+    def training(self) -> TrainingRows:
+        """The rows to train on, with the extra ones after the problem's own."""
+        own = TrainingRows.of(self.columns, self.target)
+        return own if self.extra is None else own.with_extra(*self.extra)
 
 
-def _divided(config: Config, problem: Problem, snapshot: Snapshot) -> _Rows:
+def _divided(config: Config, problem: Problem, snapshot: Snapshot, extra: Snapshot | None) -> _Rows:
     from labline.data import Snapshots, usable
 
-    frame, _ = usable(Snapshots(data_folder(config), problem).read("train", snapshot.sha256), problem)
+    snapshots = Snapshots(data_folder(config), problem)
+    frame, _ = usable(snapshots.read("train", snapshot.sha256), problem)
     divided = split_of(config, problem, frame)
     target = task_of(problem).encode(frame[problem.target])
     return _Rows(
+        extra=None if extra is None else _extra(problem, snapshots.read("extra", extra.sha256), frame),
         columns=columns_of(problem, frame.iloc[divided.train]),
         target=target[divided.train],
         holdout_columns=columns_of(problem, frame.iloc[divided.holdout]),
@@ -115,12 +261,23 @@ def _divided(config: Config, problem: Problem, snapshot: Snapshot) -> _Rows:
     )
 
 
+def _extra(problem: Problem, frame: pd.DataFrame, own: pd.DataFrame) -> tuple[Columns, Target, float]:
+    """Extra rows and their weight; those alike one of the problem's own are left out, as it may be held out."""
+    from labline.data.holdout import hashes_of
+
+    shared = [name for name in problem.columns if name in frame and name in own]
+    frame = frame[~np.isin(hashes_of(frame[shared]), hashes_of(own[shared]))]
+    weight = problem.sources.extra.weight if problem.sources.extra is not None else 1.0
+    return columns_of(problem, frame), task_of(problem).encode(frame[problem.target]), weight
+
+
 def _bundled(folder: Path, contents: Contents, rows: _Rows, seed: int) -> tuple[Bundle, Evaluation]:
     """The bundle, and its figures on the hold-out: measured on the bundle as it was written and loaded again."""
     draft = write_bundle(folder, contents)
     problem, task = draft.problem, draft.task
     scores = draft.scores(rows.holdout_columns)
-    evaluation = evaluate(task, problem.metric, rows.holdout_target, scores, seed)
+    segments = segments_of(problem, rows.holdout_columns)
+    evaluation = evaluate(task, problem.metric, rows.holdout_target, scores, seed, segments)
     profile = make_profile(problem, rows.columns, task, scores, evaluation.metrics)
     return finish_bundle(draft, profile.model_dump_json(indent=1), evaluation.metrics), evaluation
 
@@ -132,12 +289,15 @@ def _baseline_figures(fitted: Fitted, rows: _Rows) -> dict[str, float]:
     return baseline.task.ruled_by(rule).metrics(rows.holdout_target, baseline.scores(rows.holdout_columns))
 
 
-def leaderboard(config: Config, problem: Problem) -> list[Row]:
-    """Everything that was tried for the problem, the best first."""
+def leaderboard(config: Config, problem: Problem, *, everything: bool = False) -> list[Row]:
+    """What was tried on the snapshot in use, the best first; `everything` also on others."""
+    from labline.data import Snapshots
     from labline.model.tracking import leaderboard as rows_of
 
     registry = Registry(config.storage, problem.name)
-    return rows_of(registry, problem.metric, greater_first=greater_is_better(problem.metric))
+    rows = rows_of(registry, problem.metric, task_of(problem).loss, greater_first=greater_is_better(problem.metric))
+    snapshot = Snapshots(data_folder(config), problem).in_use("train")
+    return [row for row in rows if everything or snapshot is None or row.sha256 == snapshot.sha256]
 
 
 def _refuse(checked: Checked, *, accept_leaks: bool) -> None:
@@ -171,10 +331,10 @@ def _rows_of(problem: Problem, rows: _Rows, index: int) -> tuple[int, int]:
     return int((rows.target == index).sum()), int((rows.holdout_target == index).sum())
 
 
-def _manifest(config: Config, problem: Problem, snapshot: Snapshot, fitted: Fitted, rows: _Rows) -> Manifest:
+def _manifest(config: Config, problem: str, ready: Ready) -> Manifest:
+    snapshot, rows = ready.snapshot, ready.rows
     return Manifest(
-        problem=problem.name,
-        family=fitted.best.family,
+        problem=problem,
         labline=__version__,
         made_at=datetime.now(UTC),
         data=Provenance(

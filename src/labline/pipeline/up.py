@@ -24,15 +24,22 @@ if TYPE_CHECKING:
     from labline.data.sources.taking import Choice
 
 
+FIRST_SECONDS = 60.0  # for a first champion; labline train takes the time to do better
+
+
 def bring_up(
     config: Config,
     problem: Problem,
     *,
     source: Choice = "auto",
     accept_leaks: bool = False,
+    thorough: bool = False,
     progress: Progress = silent,
 ) -> None:
     """Leave the workspace with tables, data and a champion; what is there already is kept as it is.
+
+    A first champion is the best of every family with its defaults, or a blend of them. With `thorough`, the whole
+    budget is spent on it: columns are selected and parameters tuned, as `labline train` does.
 
     Raises:
         LablineError: as the steps do: `migrate`, `prepare`, `train`, `promote`.
@@ -51,10 +58,23 @@ def bring_up(
         registry = Registry(config.storage, problem.name)
         if not registry.versions():  # out of reach is told here, and an empty registry is what training is for
             train(
-                config,
+                config if thorough else _soon(config),
                 problem,
                 accept_leaks=accept_leaks,
                 progress=lambda text, done=0.0: progress(text, 0.1 + 0.85 * done),
             )
         progress("promote", 0.97)
-        promote(config, problem)
+        outcome = promote(config, problem)
+        if outcome.champion is None:
+            raise RegistryError(
+                f"the first version is not promoted: {outcome.reason}",
+                where=registry.store.address,
+                mend=f"raise the limits of promotion.*, or labline promote {problem.name} --force",
+            ) from None
+
+
+def _soon(config: Config) -> Config:
+    """Settings for a champion that is there within a minute."""
+    seconds = min(FIRST_SECONDS, config.training.budget_seconds)
+    brief = {"budget_seconds": seconds, "trials": 0, "selection": "none"}
+    return config.model_copy(update={"training": config.training.model_copy(update=brief)})

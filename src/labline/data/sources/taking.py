@@ -22,7 +22,7 @@ from labline.progress import Progress, silent
 if TYPE_CHECKING:
     import pandas as pd
 
-Role = Literal["train", "current"]
+Role = Literal["train", "current", "extra"]
 Kind = Literal["kaggle", "file", "sample"]
 Choice = Literal["auto", "kaggle", "sample"]
 
@@ -44,11 +44,11 @@ def take(
     file: str | None = None,
     progress: Progress = silent,
 ) -> Taken | None:
-    """The rows for a role; None of `current` rows where neither a file, nor the contract, nor a sample has any.
+    """The rows for a role; None where neither a file, nor the contract, nor a sample has any but those to train on.
 
     Args:
         problem: the contract.
-        role: `train` or `current`.
+        role: `train`, `current` or `extra`.
         choice: `kaggle`, `sample`, or `auto`: the contract's own file or query, Kaggle where there are credentials,
             else the sample.
         config: folders, seed, patience with Kaggle.

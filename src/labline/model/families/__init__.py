@@ -1,9 +1,27 @@
 """Families: kinds of models a member can be of."""
 
-from labline.model.families.base import Family, Fit, Member
+from labline.model.families.base import Device, Family, Fit, Member
+from labline.model.families.catboost import CatBoost
 from labline.model.families.lightgbm import LightGBM
 from labline.model.families.linear import Linear
+from labline.model.families.trees import DecisionTree, RandomForest
+from labline.model.families.xgboost import XGBoost
 
-FAMILIES: dict[str, Family] = {family.name: family for family in (Linear(), LightGBM())}
+# Simple ones first: whatever the budget, there is something in hand early.
+FAMILIES: dict[str, Family] = {
+    family.name: family for family in (Linear(), DecisionTree(), LightGBM(), XGBoost(), CatBoost(), RandomForest())
+}
 
-__all__ = ["FAMILIES", "Family", "Fit", "LightGBM", "Linear", "Member"]
+__all__ = [
+    "FAMILIES",
+    "CatBoost",
+    "DecisionTree",
+    "Device",
+    "Family",
+    "Fit",
+    "LightGBM",
+    "Linear",
+    "Member",
+    "RandomForest",
+    "XGBoost",
+]

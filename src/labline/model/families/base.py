@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from labline.features import Encoding, Matrix
 from labline.model.tasks import Target, Task
+
+if TYPE_CHECKING:
+    from optuna.trial import BaseTrial
+
+Device = Literal["cpu", "gpu"]
+ROUNDS_MAX = 2000
+PATIENCE = 50  # rounds without a better one, after which boosting stops
 
 
 class Member(ABC):
@@ -50,9 +59,13 @@ class Fit:
         target: as the task fits it: shape (rows,), or (rows, labels).
         categorical: positions of category codes in the matrix.
         seed: fixes what is drawn; with it the fit is the same on every run that no deadline cuts short.
+        parameters: of the family, in place of its defaults.
+        weights: of the rows, shape (rows,); None: all alike.
         validation: rows to stop early on; without them all `rounds` are fitted.
         rounds: most boosting rounds; None: the family's own limit.
         deadline: on the monotonic clock, in seconds; after it no round is added.
+        threads: how many may work at it; None: as many as the family thinks best.
+        device: `gpu` for families that can use one.
     """
 
     task: Task
@@ -60,15 +73,25 @@ class Fit:
     target: Target
     categorical: tuple[int, ...]
     seed: int
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    weights: NDArray[np.float64] | None = None
     validation: tuple[Matrix, Target] | None = None
     rounds: int | None = None
     deadline: float | None = None
+    threads: int | None = None
+    device: Device = "cpu"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the deadline has passed."""
+        return self.deadline is not None and time.monotonic() > self.deadline
 
 
 class Family(ABC):
-    """A kind of model: what encoding it wants, its defaults, how it is fitted.
+    """A kind of model: what encoding it wants, its defaults, which parameters are worth tuning, how it is fitted.
 
     Attributes:
+        quick: parameters for fits that only have to be compared with each other.
         keeps_deadlines: a fit ends in time, with what it has by then.
     """
 
@@ -76,12 +99,21 @@ class Family(ABC):
     encoding: ClassVar[Encoding]
     defaults: ClassVar[dict[str, Any]]
     member: ClassVar[type[Member]]
+    quick: ClassVar[dict[str, Any]] = {}
     keeps_deadlines: ClassVar[bool] = False
 
     def affordable(self, seconds: float, labels: int) -> bool:  # pylint: disable=no-self-use  # others ask themselves
         """Whether one fit has a chance to be of use in that time; `labels` is 1 but for multilabel."""
         del seconds, labels
         return True
+
+    def finds_gpu(self) -> bool:  # pylint: disable=no-self-use  # others look
+        """Whether it can use a GPU, and there is one."""
+        return False
+
+    @abstractmethod
+    def space(self, trial: BaseTrial) -> dict[str, Any]:
+        """Parameters that the trial suggests; the defaults lie within what it may."""
 
     @abstractmethod
     def fit(self, fit: Fit) -> Member:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
 from labline.features import Encoding, Matrix
-from labline.model.families.base import Family, Fit, Member
+from labline.model.families.base import PATIENCE, ROUNDS_MAX, Family, Fit, Member
+from labline.model.tasks import Task
+
+if TYPE_CHECKING:
+    from optuna.trial import BaseTrial
 
 LABEL_SECONDS_MIN = 0.5
-ROUNDS_MAX = 2000
-PATIENCE = 50
 LEAVES_MIN = 10  # a tree of fewer rows than this many least leaves could hardly split
 ROWS_PER_THREAD = 2000  # fewer, and waking a second thread costs more than it saves
 FIT_ROWS_PER_THREAD = 10_000  # likewise; every round wakes it several times
@@ -74,30 +76,50 @@ class LightGBM(Family):
         "feature_fraction": 0.4,
         "bagging_fraction": 0.8,
         "bagging_freq": 1,
+        "lambda_l1": 0.3,
+        "lambda_l2": 0.3,
         "max_cat_to_onehot": 8,
     }
     member: ClassVar[type[Member]] = LightGBMMember
+    quick: ClassVar[dict[str, Any]] = {"learning_rate": 0.2}
     keeps_deadlines: ClassVar[bool] = True
 
     def affordable(self, seconds: float, labels: int) -> bool:
         """A booster a label takes its time; with next to none, it would be boosting in name only."""
         return labels == 1 or seconds / labels >= LABEL_SECONDS_MIN
 
+    def space(self, trial: BaseTrial) -> dict[str, Any]:
+        """Size of the trees, pace, and what holds it back."""
+        return {
+            "learning_rate": trial.suggest_float("learning_rate", 0.05, 0.2, log=True),
+            "num_leaves": trial.suggest_int("num_leaves", 4, 64, log=True),
+            "min_child_samples": trial.suggest_int("min_child_samples", 4, 100, log=True),
+            "feature_fraction": trial.suggest_float("feature_fraction", 0.2, 1.0),
+            "bagging_fraction": trial.suggest_float("bagging_fraction", 0.5, 1.0),
+            "bagging_freq": 1,
+            "lambda_l1": trial.suggest_float("lambda_l1", 0.0001, 10, log=True),
+            "lambda_l2": trial.suggest_float("lambda_l2", 0.0001, 10, log=True),
+            "max_cat_to_onehot": 8,
+        }
+
     def fit(self, fit: Fit) -> LightGBMMember:
         """A fitted member; it keeps the best round where there are rows to stop early on."""
         rows = fit.matrix.shape[0]
-        parameters = {
-            **self.defaults,
-            "min_child_samples": min(self.defaults["min_child_samples"], max(1, rows // LEAVES_MIN)),
-            **fit.task.lightgbm(),
+        parameters = self.defaults | dict(fit.parameters)
+        parameters |= {
+            "min_child_samples": min(parameters["min_child_samples"], max(1, rows // LEAVES_MIN)),
+            **_objective(fit.task, of_labels=fit.target.ndim == 2),
             "seed": fit.seed,
             "deterministic": True,
             "force_row_wise": True,
-            "num_threads": 1 if rows < FIT_ROWS_PER_THREAD else 0,  # deterministic: the result is the same
+            # deterministic: the result is the same with any number
+            "num_threads": fit.threads or (1 if rows < FIT_ROWS_PER_THREAD else 0),
             "verbosity": -1,
         }
         targets = list(fit.target.T) if fit.target.ndim == 2 else [fit.target]
-        data = lightgbm.Dataset(fit.matrix, categorical_feature=list(fit.categorical), free_raw_data=False)
+        data = lightgbm.Dataset(
+            fit.matrix, weight=fit.weights, categorical_feature=list(fit.categorical), free_raw_data=False
+        )
         valid = lightgbm.Dataset(fit.validation[0], reference=data, free_raw_data=False) if fit.validation else None
         boosters = []
         for index, target in enumerate(targets):  # the bins are made once for all of them
@@ -108,6 +130,15 @@ class LightGBM(Family):
             deadline = None if fit.deadline is None else _share(fit.deadline, len(targets) - index)
             boosters.append(_boosted(parameters, data, valid, fit.rounds or ROUNDS_MAX, deadline))
         return LightGBMMember(tuple(boosters), fit.target.ndim == 2)
+
+
+def _objective(task: Task, *, of_labels: bool) -> dict[str, Any]:
+    """Log loss, of labels one at a time; squared error of values."""
+    if task.link == "identity":
+        return {"objective": "regression", "metric": "rmse"}
+    if of_labels or task.link == "sigmoid":
+        return {"objective": "binary", "metric": "binary_logloss"}
+    return {"objective": "multiclass", "num_class": len(task.classes), "metric": "multi_logloss"}
 
 
 def _share(deadline: float, parts: int) -> float:

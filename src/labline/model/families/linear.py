@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from os import cpu_count
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,10 @@ from scipy import sparse, special
 
 from labline.features import Encoding, Matrix
 from labline.model.families.base import Family, Fit, Member
-from labline.model.tasks import Link, Target, Task
+from labline.model.tasks import Link, Target
+
+if TYPE_CHECKING:
+    from optuna.trial import BaseTrial
 
 DENSE_MAX = 500  # features up to which Newton's steps, of cubic cost, are the cheaper way
 ROWS_MAX = 200_000  # more tell a linear model little; these are drawn from them
@@ -76,36 +79,59 @@ class Linear(Family):
     defaults: ClassVar[dict[str, Any]] = {"C": 1.0, "C_sparse": 2.0, "alpha": 1.0}
     member: ClassVar[type[Member]] = LinearMember
 
+    def space(self, trial: BaseTrial) -> dict[str, Any]:
+        """How strong the penalty is."""
+        return {
+            "C": trial.suggest_float("C", 0.001, 100, log=True),
+            "C_sparse": trial.suggest_float("C_sparse", 0.1, 20, log=True),
+            "alpha": trial.suggest_float("alpha", 0.001, 1000, log=True),
+        }
+
     def fit(self, fit: Fit) -> LinearMember:
         """A fitted member; rounds, validation and deadline do not concern it."""
         from threadpoolctl import threadpool_limits
 
+        rows = fit.matrix.shape[0]
+        drawn = slice(None) if rows <= ROWS_MAX else _drawn(rows, fit.seed)
+        penalties = self.defaults | dict(fit.parameters)
+        weights = None if fit.weights is None else fit.weights[drawn]
         # matrices this small gain nothing from more threads, and lose much where cores are shared
         with threadpool_limits(1):
-            return self._fitted(*_drawn(fit.matrix, fit.target, fit.seed), fit.task)
+            return _fitted(_Regression(penalties, fit.matrix[drawn], weights), fit.target[drawn], fit)
 
-    def _fitted(self, matrix: Matrix, target: Target, task: Task) -> LinearMember:
-        link = task.link
-        if link == "identity":
-            found = [self._ridge(matrix, target)]
-        elif target.ndim == 2:
-            with ThreadPoolExecutor(min(4, cpu_count() or 1)) as threads:  # the solver lets go of Python's lock
-                found = list(threads.map(lambda label: self._logistic(matrix, label), target.T))
-        else:
-            found = [self._logistic(matrix, target, len(task.classes))]
-        coefficients = np.concatenate([weights for weights, _ in found], axis=0).T
-        intercepts = np.concatenate([intercept for _, intercept in found])
-        if target.ndim == 1 and link != "softmax":  # a single output is a vector, as a booster's is
-            coefficients, intercepts = coefficients[:, 0], intercepts[0]
-        return LinearMember(coefficients.astype(np.float32), intercepts.astype(np.float32), link)
 
-    def _ridge(self, matrix: Matrix, target: Target) -> tuple[NDArray[Any], NDArray[Any]]:
+def _fitted(regression: _Regression, target: Target, fit: Fit) -> LinearMember:
+    link = fit.task.link
+    if link == "identity":
+        found = [regression.ridge(target)]
+    elif target.ndim == 2:
+        with ThreadPoolExecutor(fit.threads or min(4, cpu_count() or 1)) as threads:  # the solver lets go of the lock
+            found = list(threads.map(regression.logistic, target.T))
+    else:
+        found = [regression.logistic(target, len(fit.task.classes))]
+    coefficients = np.concatenate([weights for weights, _ in found], axis=0).T
+    intercepts = np.concatenate([intercept for _, intercept in found])
+    if target.ndim == 1 and link != "softmax":  # a single output is a vector, as a booster's is
+        coefficients, intercepts = coefficients[:, 0], intercepts[0]
+    return LinearMember(coefficients.astype(np.float32), intercepts.astype(np.float32), link)
+
+
+@dataclass(frozen=True)
+class _Regression:
+    """The rows that scikit-learn's models are fitted to, and their penalties."""
+
+    penalties: dict[str, Any]
+    matrix: Matrix
+    weights: NDArray[np.float64] | None
+
+    def ridge(self, target: Target) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Weights of shape (1, features) and the intercept."""
         from sklearn.linear_model import Ridge
 
-        model = Ridge(alpha=self.defaults["alpha"]).fit(matrix, target)
+        model = Ridge(alpha=self.penalties["alpha"]).fit(self.matrix, target, sample_weight=self.weights)
         return model.coef_[None, :], np.atleast_1d(model.intercept_)
 
-    def _logistic(self, matrix: Matrix, target: Target, classes: int = 2) -> tuple[NDArray[Any], NDArray[Any]]:
+    def logistic(self, target: Target, classes: int = 2) -> tuple[NDArray[Any], NDArray[Any]]:
         """Weights of shape (outputs, features) and intercepts; a class that no row has gets none, and never wins."""
         from sklearn.linear_model import LogisticRegression
 
@@ -113,18 +139,18 @@ class Linear(Family):
         outputs = 1 if classes == 2 else classes
         if len(met) < 2:  # nothing to tell apart: always, or never
             always = met == 1 if outputs == 1 else np.isin(np.arange(outputs), met)
-            return np.zeros((outputs, matrix.shape[1])), np.where(always, NEVER, -NEVER)
-        wide = sparse.issparse(matrix) or matrix.shape[1] > DENSE_MAX
+            return np.zeros((outputs, self.matrix.shape[1])), np.where(always, NEVER, -NEVER)
+        wide = sparse.issparse(self.matrix) or self.matrix.shape[1] > DENSE_MAX
         if not wide:
-            model = LogisticRegression(C=self.defaults["C"], solver="newton-cholesky", max_iter=50, tol=1e-3)
+            model = LogisticRegression(C=self.penalties["C"], solver="newton-cholesky", max_iter=50, tol=1e-3)
         elif len(met) == 2:
-            model = LogisticRegression(C=self.defaults["C_sparse"], solver="liblinear", tol=1e-2, random_state=0)
+            model = LogisticRegression(C=self.penalties["C_sparse"], solver="liblinear", tol=1e-2, random_state=0)
         else:
-            model = LogisticRegression(C=self.defaults["C_sparse"], solver="lbfgs", max_iter=100, tol=1e-3)
-        model.fit(matrix, target)
+            model = LogisticRegression(C=self.penalties["C_sparse"], solver="lbfgs", max_iter=100, tol=1e-3)
+        model.fit(self.matrix, target, sample_weight=self.weights)
         if outputs == 1:
             return model.coef_, model.intercept_
-        weights, intercepts = np.zeros((outputs, matrix.shape[1])), np.full(outputs, -NEVER)
+        weights, intercepts = np.zeros((outputs, self.matrix.shape[1])), np.full(outputs, -NEVER)
         if len(met) == 2:  # scikit-learn gives one output for two classes
             weights[met[1]], intercepts[met[1]], intercepts[met[0]] = model.coef_[0], model.intercept_[0], 0.0
         else:
@@ -142,8 +168,5 @@ def _rowwise(matrix: Matrix, coefficients: NDArray[np.float32]) -> NDArray[Any]:
     return np.asarray((np.ascontiguousarray(matrix)[:, None, :] @ coefficients)[:, 0])
 
 
-def _drawn(matrix: Matrix, target: Target, seed: int) -> tuple[Matrix, Target]:
-    if len(target) <= ROWS_MAX:
-        return matrix, target
-    rows = np.sort(np.random.default_rng(seed).choice(len(target), ROWS_MAX, replace=False))
-    return matrix[rows], target[rows]
+def _drawn(rows: int, seed: int) -> NDArray[np.intp]:
+    return np.sort(np.random.default_rng(seed).choice(rows, ROWS_MAX, replace=False))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from labline.features import Encoding
+from labline.model.tasks.drawn import Metric, Weights
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,6 +94,18 @@ class Tables:
     confusion: NDArray[np.intp] = field(default_factory=lambda: np.zeros((0, 0), dtype=np.intp))
 
 
+def class_figures(
+    classes: Sequence[str], right: NDArray[Any], given: NDArray[Any], true: NDArray[Any]
+) -> tuple[ClassFigures, ...]:
+    """The per-class table, from how many answers were right, given and true by class; what cannot be divided is 0."""
+    precision, recall = right / np.maximum(given, 1), right / np.maximum(true, 1)
+    columns = (precision, recall, 2 * right / np.maximum(given + true, 1), true)
+    return tuple(
+        ClassFigures(name, float(precision), float(recall), float(f1), int(rows))
+        for name, precision, recall, f1, rows in zip(classes, *columns, strict=True)
+    )
+
+
 def greater_is_better(metric: str) -> bool:
     """Whether a larger value of the metric is the better one."""
     return metric not in LOWER_IS_BETTER
@@ -104,6 +117,7 @@ class Task(ABC):
     Attributes:
         classes: names of the classes that scores have a column for, in that order; none for regression.
         link: from a linear model's sums to scores.
+        loss: the metric that members are compared, tuned and blended by, and segments compared in.
         rule: how scores become answers; the untaught one until `taught` has made another.
     """
 
@@ -111,6 +125,7 @@ class Task(ABC):
 
     classes: tuple[str, ...] = ()
     link: Link
+    loss: str = "log_loss"
     rule: AnswerRule = AnswerRule()
 
     @abstractmethod
@@ -128,10 +143,6 @@ class Task(ABC):
     @abstractmethod
     def strata(self, target: Target) -> NDArray[np.intp]:
         """The stratum of each row, for splits, shape (rows,): its class, or its band of the target."""
-
-    @abstractmethod
-    def lightgbm(self) -> dict[str, Any]:
-        """LightGBM's objective and validation metric; for multilabel, of one label."""
 
     @abstractmethod
     def scores(self, raw: NDArray[np.float64]) -> Scores:
@@ -157,16 +168,36 @@ class Task(ABC):
         return other
 
     @abstractmethod
-    def _metrics(self, target: Target, scores: Scores) -> dict[str, Callable[[], float]]:
+    def _metrics(self, target: Target, scores: Scores) -> dict[str, Metric]:
         """Every metric of the task, by the contract's name, to be computed when called."""
 
     def metrics(self, target: Target, scores: Scores) -> dict[str, float]:
         """All metrics of the task, by the contract's names."""
-        return {name: float(metric()) for name, metric in self._metrics(target, scores).items()}
+        return {name: float(metric(None)[0]) for name, metric in self._metrics(target, scores).items()}
 
     def metric(self, name: str, target: Target, scores: Scores) -> float:
         """One metric of the task."""
-        return float(self._metrics(target, scores)[name]())
+        return float(self._metrics(target, scores)[name](None)[0])
+
+    def resampled(
+        self, names: Iterable[str], target: Target, scores: Scores, draws: Iterable[Weights]
+    ) -> dict[str, NDArray[np.float64]]:
+        """Metrics of rows drawn with replacement, by name, each of shape (draws,).
+
+        Args:
+            names: which.
+            target: of the rows.
+            scores: of the rows.
+            draws: parts of shape (draws, rows), one after the other: how often each row was drawn.
+        """
+        metrics = self._metrics(target, scores)
+        found = [{name: metrics[name](weights) for name in names} for weights in draws]
+        return {name: np.concatenate([part[name] for part in found]) for name in names}
+
+    def believed(self, target: Target, scores: Scores) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """How sure each answer was, and whether it was right, both of shape (answers,); empty where none says so."""
+        del target, scores
+        return np.empty(0), np.empty(0, dtype=bool)
 
     @abstractmethod
     def answers(self, scores: Scores) -> list[Answer]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,8 @@ from numpy.typing import NDArray
 
 from labline.contract import Problem
 from labline.features import Encoding
-from labline.model.tasks.base import Answer, Baseline, ClassFigures, Link, Scores, Tables, Target, Task
+from labline.model.tasks.base import Answer, Baseline, Link, Scores, Tables, Target, Task, class_figures
+from labline.model.tasks.drawn import Answered, MeanOf, Metric, Ranked, indicators, mean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,12 +35,6 @@ class Classification(Task):
     def strata(self, target: Target) -> NDArray[np.intp]:
         """The class itself."""
         return target
-
-    def lightgbm(self) -> dict[str, Any]:
-        """Multiclass log loss, or binary where there are two classes."""
-        if len(self.classes) == 2:
-            return {"objective": "binary", "metric": "binary_logloss"}
-        return {"objective": "multiclass", "num_class": len(self.classes), "metric": "multi_logloss"}
 
     def scores(self, raw: NDArray[np.float64]) -> Scores:
         """Two columns where the booster gives the positive class alone."""
@@ -67,24 +61,25 @@ class Classification(Task):
             "tree": Baseline(tree, Encoding(categories="onehot", scale=True, words=300)),
         }
 
-    def _metrics(self, target: Target, scores: Scores) -> dict[str, Callable[[], float]]:
+    def _metrics(self, target: Target, scores: Scores) -> dict[str, Metric]:
         """Accuracy, weighted and macro F1, log loss (in nats); for binary also ROC AUC and average precision."""
-        from sklearn import metrics
-
-        labels = np.arange(len(self.classes))
         chosen = scores.argmax(axis=1)
-        f1 = partial(metrics.f1_score, target, chosen, labels=labels, zero_division=0.0)
-        found: dict[str, Callable[[], float]] = {
-            # scikit-learn's takes fifty times as long for the same, and a bootstrap asks for it a thousand times
-            "accuracy": lambda: float(np.mean(chosen == target)),
-            "f1_weighted": partial(f1, average="weighted"),
-            "f1_macro": partial(f1, average="macro"),
-            "log_loss": partial(metrics.log_loss, target, scores, labels=labels),
+        count = len(self.classes)
+        answered = Answered(lambda: (indicators(target, count), indicators(chosen, count)))
+        found: dict[str, Metric] = {
+            "accuracy": partial(mean, chosen == target),
+            "f1_weighted": partial(answered.f1, "weighted"),
+            "f1_macro": partial(answered.f1, "macro"),
+            "log_loss": MeanOf(lambda: _log_losses(target, scores)),
         }
-        if len(self.classes) == 2:
-            found["roc_auc"] = partial(metrics.roc_auc_score, target, scores[:, 1])
-            found["average_precision"] = partial(metrics.average_precision_score, target, scores[:, 1])
+        if count == 2:
+            ranked = Ranked(target == 1, scores[:, 1])
+            found |= {"roc_auc": ranked.roc_auc, "average_precision": ranked.average_precision}
         return found
+
+    def believed(self, target: Target, scores: Scores) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """The probability of the class chosen, and whether it is the true one."""
+        return scores.max(axis=1), scores.argmax(axis=1) == target
 
     def answers(self, scores: Scores) -> list[Answer]:
         """The most probable class, and every class's probability."""
@@ -101,16 +96,11 @@ class Classification(Task):
 
     def tables(self, target: Target, scores: Scores) -> Tables:
         """Precision, recall and F1 of each class, and the counts of true against predicted."""
-        from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
-
-        labels = np.arange(len(self.classes))
-        chosen = scores.argmax(axis=1)
-        columns = precision_recall_fscore_support(target, chosen, labels=labels, zero_division=0.0)
-        per_class = tuple(
-            ClassFigures(name, float(precision), float(recall), float(f1), int(rows))
-            for name, precision, recall, f1, rows in zip(self.classes, *columns, strict=True)
-        )
-        return Tables(per_class, confusion_matrix(target, chosen, labels=labels))
+        count = len(self.classes)
+        pairs = count * target + scores.argmax(axis=1)
+        confusion = np.bincount(pairs, minlength=count**2).reshape(count, count)
+        per_class = class_figures(self.classes, confusion.diagonal(), confusion.sum(axis=0), confusion.sum(axis=1))
+        return Tables(per_class, confusion)
 
     def plots(self, target: Target, scores: Scores) -> dict[str, Figure]:
         """The confusion matrix, and how far confidence can be believed."""
@@ -118,5 +108,11 @@ class Classification(Task):
 
         return {
             "confusion_matrix.png": confusion_plot(self.classes, self.tables(target, scores).confusion),
-            "calibration.png": calibration_plot(scores.max(axis=1), scores.argmax(axis=1) == target),
+            "calibration.png": calibration_plot(*self.believed(target, scores)),
         }
+
+
+def _log_losses(target: Target, scores: Scores) -> NDArray[np.float64]:
+    """The negative log-likelihood of each row, shape (rows,); a probability of zero counts as the smallest above it."""
+    epsilon = np.finfo(np.float64).eps
+    return -np.log(np.clip(scores[np.arange(len(target)), target], epsilon, 1 - epsilon))

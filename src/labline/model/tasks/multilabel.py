@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from labline.contract import Problem, names_in
 from labline.features import Encoding
@@ -15,13 +15,14 @@ from labline.model.tasks.base import (
     Answer,
     AnswerRule,
     Baseline,
-    ClassFigures,
     Link,
     Scores,
     Tables,
     Target,
     Task,
+    class_figures,
 )
+from labline.model.tasks.drawn import Answered, MeanOf, Metric
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,10 +67,6 @@ class Multilabel(Task):
         strata: NDArray[np.intp] = np.where(target.any(axis=1), order[first] + 1, 0)
         return strata
 
-    def lightgbm(self) -> dict[str, Any]:
-        """A label at a time, log loss."""
-        return {"objective": "binary", "metric": "binary_logloss"}
-
     def scores(self, raw: NDArray[np.float64]) -> Scores:
         """As they are."""
         return raw
@@ -111,19 +108,21 @@ class Multilabel(Task):
         """Which labels are given, shape (rows, labels)."""
         return np.asarray(scores >= np.array(self.rule.thresholds or (UNTAUGHT,)))
 
-    def _metrics(self, target: Target, scores: Scores) -> dict[str, Callable[[], float]]:
+    def _metrics(self, target: Target, scores: Scores) -> dict[str, Metric]:
         """F1 weighted by the labels' frequency, over all decisions, and over labels; mean Jaccard; log loss in nats."""
-        from sklearn import metrics
-
-        given = self._given(scores)
-        f1 = partial(_f1, target, given)
+        true, given = target.astype(bool), self._given(scores)
+        answered = Answered(lambda: (csr_array(true), csr_array(given)))
         return {
-            "f1_weighted": partial(f1, "weighted"),
-            "f1_micro": partial(f1, "micro"),
-            "f1_macro": partial(f1, "macro"),
-            "jaccard": partial(metrics.jaccard_score, target, given, average="samples", zero_division=1.0),
-            "log_loss": lambda: _log_loss(target, scores),
+            "f1_weighted": partial(answered.f1, "weighted"),
+            "f1_micro": partial(answered.f1, "micro"),
+            "f1_macro": partial(answered.f1, "macro"),
+            "jaccard": MeanOf(lambda: _jaccards(true, given)),
+            "log_loss": MeanOf(lambda: _log_losses(target, scores)),
         }
+
+    def believed(self, target: Target, scores: Scores) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """The probability of every label of every row, and whether the row has it."""
+        return scores.ravel(), target.ravel().astype(bool)
 
     def answers(self, scores: Scores) -> list[Answer]:
         """The labels given, the most probable first, and every label's probability."""
@@ -146,15 +145,7 @@ class Multilabel(Task):
 
     def tables(self, target: Target, scores: Scores) -> Tables:
         """Precision, recall and F1 of each label; a confusion matrix there is none."""
-        from sklearn.metrics import precision_recall_fscore_support
-
-        columns = precision_recall_fscore_support(target, self._given(scores), average=None, zero_division=0.0)
-        return Tables(
-            tuple(
-                ClassFigures(name, float(precision), float(recall), float(f1), int(rows))
-                for name, precision, recall, f1, rows in zip(self.classes, *columns, strict=True)
-            )
-        )
+        return Tables(class_figures(self.classes, *_counts(target, self._given(scores))))
 
     def plots(self, target: Target, scores: Scores) -> dict[str, Figure]:
         """F1 of each label, and how far probabilities can be believed."""
@@ -162,7 +153,7 @@ class Multilabel(Task):
 
         return {
             "labels.png": labels_plot(self.tables(target, scores).per_class),
-            "calibration.png": calibration_plot(scores.ravel(), target.ravel().astype(bool)),
+            "calibration.png": calibration_plot(*self.believed(target, scores)),
         }
 
 
@@ -170,16 +161,6 @@ def _counts(target: Target, given: NDArray[np.bool_]) -> tuple[NDArray[Any], NDA
     """By label: rightly given, given, and true; scikit-learn's F1 takes a hundred times as long for the same."""
     true = target.astype(bool)
     return (true & given).sum(axis=0), given.sum(axis=0), true.sum(axis=0)
-
-
-def _f1(target: Target, given: NDArray[np.bool_], average: str) -> float:
-    right, chosen, true = _counts(target, given)
-    if average == "micro":
-        right, chosen, true = (np.atleast_1d(figure.sum()) for figure in (right, chosen, true))
-    f1 = 2 * right / np.maximum(chosen + true, 1)
-    if average != "weighted":
-        return float(f1.mean())
-    return float((f1 * true).sum() / max(true.sum(), 1))
 
 
 def _f1_by_label(target: Target, scores: Scores) -> NDArray[np.float64]:
@@ -191,8 +172,15 @@ def _f1_by_label(target: Target, scores: Scores) -> NDArray[np.float64]:
     return np.array(rows)
 
 
-def _log_loss(target: Target, scores: Scores) -> float:
-    """Mean over rows and labels of the negative log-likelihood."""
+def _jaccards(true: NDArray[np.bool_], given: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Labels in both over labels in either, of each row, shape (rows,); 1 where a row has none in either."""
+    either = (true | given).sum(axis=1)
+    return np.where(either > 0, (true & given).sum(axis=1) / np.maximum(either, 1), 1.0)
+
+
+def _log_losses(target: Target, scores: Scores) -> NDArray[np.float64]:
+    """The mean over labels of the negative log-likelihood, of each row, shape (rows,)."""
     epsilon = np.finfo(np.float64).eps
     bounded = np.clip(scores, epsilon, 1 - epsilon)
-    return float(-np.mean(np.where(target == 1, np.log(bounded), np.log1p(-bounded))))
+    losses: NDArray[np.float64] = -np.mean(np.where(target == 1, np.log(bounded), np.log1p(-bounded)), axis=1)
+    return losses

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from labline.contract import Problem
 from labline.features import Encoding
 from labline.model.tasks.base import Answer, AnswerRule, Baseline, Link, Scores, Tables, Target, Task
+from labline.model.tasks.drawn import Metric, Weights, mean, r_squared
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,6 +30,7 @@ class Regression(Task):
         self._baseline_by = problem.baseline_by
         low = self._value.minimum
         self._never_negative = low is not None and low >= 0
+        self.loss = "rmsle" if self._value.log else "rmse"
 
     def encode(self, target: pd.Series[Any]) -> Target:
         """The values, float64."""
@@ -43,10 +44,6 @@ class Regression(Task):
         """Tenths of the target's distribution."""
         limits = np.unique(np.quantile(target, np.linspace(0, 1, STRATA + 1)[1:-1]))
         return np.searchsorted(limits, target, side="right")
-
-    def lightgbm(self) -> dict[str, Any]:
-        """Squared error."""
-        return {"objective": "regression", "metric": "rmse"}
 
     def scores(self, raw: NDArray[np.float64]) -> Scores:
         """In the target's unit; of a target that is never negative, nothing below zero."""
@@ -91,24 +88,22 @@ class Regression(Task):
             return None
         return np.column_stack([self.scores(self.to_fit(scores) + offset) for offset in self.rule.offsets])
 
-    def _metrics(self, target: Target, scores: Scores) -> dict[str, Callable[[], float]]:
+    def _metrics(self, target: Target, scores: Scores) -> dict[str, Metric]:
         """Root mean squared and mean absolute error in the target's unit, R²; the first also of log(1 + target).
 
         Where answers have an interval: the share of rows inside it.
         """
-        from sklearn import metrics
-
-        found: dict[str, Callable[[], float]] = {
-            "rmse": partial(metrics.root_mean_squared_error, target, scores),
-            "mae": partial(metrics.mean_absolute_error, target, scores),
-            "r2": partial(metrics.r2_score, target, scores),
+        found: dict[str, Metric] = {
+            "rmse": partial(_root_mean, (target - scores) ** 2),
+            "mae": partial(mean, np.abs(target - scores)),
+            "r2": partial(r_squared, target, scores),
         }
         if self._never_negative:
-            found["rmsle"] = lambda: float(np.sqrt(np.mean((np.log1p(target) - np.log1p(scores)) ** 2)))
+            found["rmsle"] = partial(_root_mean, (np.log1p(target) - np.log1p(scores)) ** 2)
         intervals = self._intervals(scores)
         if intervals is not None:
             low, high = intervals.T
-            found["interval_coverage"] = lambda: float(np.mean((target >= low) & (target <= high)))
+            found["interval_coverage"] = partial(mean, (target >= low) & (target <= high))
         return found
 
     def answers(self, scores: Scores) -> list[Answer]:
@@ -134,3 +129,7 @@ class Regression(Task):
 
         unit = f" [{self._value.unit}]" if self._value.unit else ""
         return {"predicted_against_true.png": regression_plot(target, scores, unit=unit, log=self._value.log)}
+
+
+def _root_mean(squares: NDArray[np.float64], weights: Weights | None) -> NDArray[np.float64]:
+    return np.sqrt(mean(squares, weights))

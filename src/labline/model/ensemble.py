@@ -1,0 +1,81 @@
+"""The ensemble: one member or several, each with its encoder, whose raw predictions are averaged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labline.contract import Columns
+from labline.features import Encoder
+from labline.model.families import Member
+
+
+@dataclass(frozen=True)
+class Part:
+    """A member of an ensemble.
+
+    Attributes:
+        family: its name.
+        encoder: gives the matrix that it wants.
+        member: fitted.
+        weight: above 0; those of all parts add up to one.
+        seed: it was fitted with.
+    """
+
+    family: str
+    encoder: Encoder
+    member: Member
+    weight: float
+    seed: int = 0
+
+
+class Ensemble:
+    """Some members, by weight.
+
+    Args:
+        parts: at least one; those with the same encoder, to the last bit, share its work.
+    """
+
+    def __init__(self, parts: Sequence[Part]) -> None:
+        self.parts = tuple(parts)
+        self._groups: dict[str, list[Part]] = {}
+        for part in parts:
+            self._groups.setdefault(part.encoder.state.model_dump_json(), []).append(part)
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Names of the columns that its encoders need, contract's and derived."""
+        return tuple(dict.fromkeys(name for part in self.parts for name in part.encoder.reads))
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """Of its members, each once, the weightiest first."""
+        weights: dict[str, float] = {}
+        for part in self.parts:
+            weights[part.family] = weights.get(part.family, 0.0) + part.weight
+        return tuple(sorted(weights, key=lambda family: -weights[family]))
+
+    @property
+    def name(self) -> str:
+        """The family, or the families that are blended."""
+        return self.families[0] if len(self.families) == 1 else f"blend of {', '.join(self.families)}"
+
+    @property
+    def rounds(self) -> int:
+        """Boosting rounds of the member that has most."""
+        return max(part.member.rounds for part in self.parts)
+
+    def predict(self, columns: Columns) -> NDArray[np.float64]:
+        """Raw output for the task's `scores`, shape (rows, …), for columns with the derived ones among them."""
+        if len(self.parts) == 1:  # times a weight of one would be the same, and a copy
+            return self.parts[0].member.predict(self.parts[0].encoder.transform(columns))
+        total: Any = 0.0
+        for parts in self._groups.values():
+            matrix = parts[0].encoder.transform(columns)
+            for part in parts:
+                total = total + part.weight * part.member.predict(matrix)
+        return np.asarray(total)

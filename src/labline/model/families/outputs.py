@@ -1,0 +1,65 @@
+"""Outputs that vary: a class no row has, or a label that all have or none, is nothing for a booster to learn."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labline.model.tasks import Target, Task
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Which outputs of a task a model gives, and what the others are.
+
+    Attributes:
+        constants: one an output, shape (outputs,); those that vary have 0.
+        given: positions of the outputs that vary, ascending.
+    """
+
+    constants: tuple[float, ...]
+    given: tuple[int, ...]
+    file_name: ClassVar[str] = "outputs.json"
+
+    @classmethod
+    def of(cls, task: Task, target: Target) -> Self:
+        """Those of a target: its classes, its labels, or the one value; of two classes the second."""
+        if target.ndim == 2:
+            shares = target.mean(axis=0)
+            varying = np.flatnonzero((shares > 0) & (shares < 1))
+            return cls(tuple(np.where((shares > 0) & (shares < 1), 0.0, shares).tolist()), tuple(varying.tolist()))
+        if task.link == "identity":
+            return cls((0.0,), (0,))
+        met = np.unique(target)
+        if task.link == "sigmoid":
+            return cls((0.0,), (0,)) if len(met) == 2 else cls((float(met[0]),), ())
+        if len(met) == 1:
+            return cls(tuple(float(index == met[0]) for index in range(len(task.classes))), ())
+        return cls((0.0,) * len(task.classes), tuple(met.tolist()))
+
+    def narrowed(self, target: Target, task: Task) -> Target:
+        """The target in terms of the outputs given: the labels that vary, or indices among the classes met."""
+        if target.ndim == 2:
+            return target[:, list(self.given)]
+        return np.searchsorted(self.given, target) if task.link == "softmax" else target
+
+    def widened(self, raw: NDArray[np.float64], *, vector: bool) -> NDArray[np.float64]:
+        """What a model gave, shape (rows, given), with the constants beside it; a vector where the task wants one."""
+        wide = np.tile(np.array(self.constants), (len(raw), 1))
+        wide[:, list(self.given)] = raw
+        return wide[:, 0] if vector else wide
+
+    def save(self, folder: Path) -> None:
+        """Write them into the folder."""
+        (folder / self.file_name).write_text(json.dumps(asdict(self)), encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Those that were saved in the folder."""
+        said = json.loads((folder / cls.file_name).read_text(encoding="utf-8"))
+        return cls(tuple(said["constants"]), tuple(said["given"]))
