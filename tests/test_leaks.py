@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from loguru import logger
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
-from labline import pipeline
+from labline import console, pipeline
 from labline.cli import app
 from labline.config import Config, load
 from labline.contract import Problem
@@ -26,7 +27,7 @@ ROWS = 400
 def at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A workspace with one problem, whose target is the sum of two columns, and its rows taken."""
     monkeypatch.setenv("LABLINE_SETTINGS__ROOT", str(tmp_path))
-    monkeypatch.setenv("COLUMNS", "300")
+    monkeypatch.setattr(console, "OUT", Console(width=300))
     random = np.random.default_rng(0)
     casual, registered = random.poisson(30, ROWS), random.poisson(60, ROWS)
     frame = pd.DataFrame({"casual": casual, "registered": registered, "wind": random.normal(5, 1, ROWS).round(2)})

@@ -75,13 +75,14 @@ def test_a_few_near_copies_are_not_worth_a_word() -> None:
     assert twins(copied(honest("binary"), share=0.005, jitter=1e-4), contract("binary")) == []
 
 
-def test_rows_that_stand_close_in_few_dimensions_are_no_copies() -> None:
+@pytest.mark.parametrize("width", [3, 4, 6])
+def test_rows_that_stand_close_in_few_dimensions_are_no_copies(width: int) -> None:
     """All columns follow one: of 20,000 rows every one has many neighbours, and honestly so."""
     random = np.random.default_rng(0)
     base = random.normal(size=20_000)
-    frame = pd.DataFrame({f"c{index}": (index + 1) * base + index for index in range(6)})
+    frame = pd.DataFrame({f"c{index}": (index + 1) * base + index for index in range(width)})
     frame["y"] = base + random.normal(0, 0.1, len(base))
-    columns = {f"c{index}": NUMBER for index in range(6)}
+    columns = {f"c{index}": NUMBER for index in range(width)}
 
     assert twins(frame, without_honest(columns)) == []
 

@@ -17,7 +17,8 @@ from labline.data.leakage.looked_at import facets
 HELD_MAX = 5000
 CELLS_MAX = 4_000_000  # training rows × columns; of more rows only a part is searched, and fewer twins are found
 CELL = 0.01  # of a column's spread: numbers that fall into one such cell are equal but for rounding
-WIDER = 4  # times the cell: honest rows find at least as many times as many neighbours there, copies hardly any more
+WIDER = 16  # times the cell: copies find hardly more neighbours there
+CROWD = 4  # times as many honest rows find at least: 16 in one dimension, less where the columns' cells do not line up
 DIFFERING_MAX = 30  # number columns that are left out in turn, those with the most different values
 CHANCE = 0.01  # of a held-out row: more twins than this by mere chance, and being one says nothing
 ROWS_MIN = 30
@@ -43,8 +44,8 @@ def near_duplicates(frame: pd.DataFrame, problem: Problem, split: Split, seed: i
 
     Twins fall into one cell of a hundredth of the spread in every number, and are equal in everything else (texts but
     for case, spaces and punctuation); one number, whichever, may differ altogether. Rows find each other by sums of
-    their columns' hashes, from which a column is taken out by a subtraction. Where cells four times as wide hold four
-    times as many neighbours, the rows are not twins but stand close together, as honest ones do in few dimensions.
+    their columns' hashes, from which a column is taken out by a subtraction. Where far wider cells hold four times
+    as many neighbours, the rows are not twins but stand close together, as honest ones do in few dimensions.
 
     At most 5,000 held-out rows, and 4 million cells of training rows, are searched: of larger tables a part, in which
     fewer twins are found.
@@ -56,14 +57,35 @@ def near_duplicates(frame: pd.DataFrame, problem: Problem, split: Split, seed: i
     if min(len(held), len(train)) < ROWS_MIN:
         return []
     rows = frame.iloc[np.concatenate([held, train])]
-    near, wide = (_search(rows, len(held), problem, names, width) for width in (CELL, WIDER * CELL))
-    crowd = WIDER if not near.pairs else wide.pairs / near.pairs
+    numbers = {name for name in names if isinstance(problem.columns[name], NumberColumn)}
+    hashes = {name: _hashed(rows[name], problem, name, CELL) for name in names}
+    left_out = _telling(hashes, numbers, len(train))
+    near = _search(hashes, len(held), left_out)
+    if not near.pairs:
+        return []
+    wide = _search({name: _hashed(rows[name], problem, name, WIDER * CELL) for name in names}, len(held), left_out)
     twins = near.twin >= 0
-    share = float(twins.mean() * np.clip((WIDER - crowd) / (WIDER - 1), 0, 1))
+    crowd = wide.pairs / near.pairs
+    copies = float(np.clip((CROWD - crowd) / (CROWD - 1), 0, 1))  # of the pairs; the others stand close together
+    share = float(twins.mean()) * copies
     if share < WARN_SHARE:
         return []
     agreement = _agreement(rows[problem.target], problem, np.flatnonzero(twins), near.twin[twins])
-    return [_leak(share, agreement, near.differing, whole=len(train) == len(split.train))]
+    unlike = f", most often unlike in {near.differing} alone" if near.differing else ""
+    said = f"{share:.1%} of the held-out rows have a near twin among the training rows{unlike}"
+    if len(train) < len(split.train):
+        said = f"at least {said}"
+    serious = share >= REFUSE_SHARE and agreement >= REFUSE_AGREEMENT
+    return [
+        Leak(
+            kind="near_duplicates",
+            columns=(),
+            score=copies,
+            severity="refuse" if serious else "warn",
+            what=f"{said}; the twin's target tells {max(agreement, 0):.0%} of theirs",
+            mend=MEND,
+        )
+    ]
 
 
 def _part(positions: NDArray[np.intp], most: int, random: np.random.Generator) -> NDArray[np.intp]:
@@ -79,27 +101,27 @@ class _Found:
     differing: str | None
 
 
-def _search(rows: pd.DataFrame, held: int, problem: Problem, names: list[str], width: float) -> _Found:
-    """Twins of the first `held` rows among the others."""
-    hashes = {name: _hashed(rows[name], problem, name, width) for name in names}
+def _telling(hashes: dict[str, Hashes], numbers: set[str], train: int) -> list[str | None]:
+    """Which column may be left out, None for none, and the others still make a twin by chance unlikely."""
     bits = {name: _bits(values) for name, values in hashes.items()}
+    free = sum(bits.values()) - np.log2(train / CHANCE)
+    most = sorted(numbers & hashes.keys(), key=lambda name: -bits[name])[:DIFFERING_MAX]
+    return [name for name in (None, *most) if (bits[name] if name else 0) <= free]
+
+
+def _search(hashes: dict[str, Hashes], held: int, left_out: list[str | None]) -> _Found:
+    """Twins of the first `held` rows among the others."""
     total = np.add.reduce(list(hashes.values()))
-    needed = np.log2((len(rows) - held) / CHANCE)
     twin, pairs = np.full(held, -1, dtype=np.intp), 0
     counts: dict[str | None, int] = {}
-    numbers = sorted(
-        (name for name in names if isinstance(problem.columns[name], NumberColumn)), key=lambda name: -bits[name]
-    )
-    for left_out in (None, *numbers[:DIFFERING_MAX]):
-        if sum(bits.values()) - (bits[left_out] if left_out else 0) < needed:
-            continue
-        keys = total - hashes[left_out] if left_out else total
+    for name in left_out:
+        keys = total - hashes[name] if name else total
         order = held + np.argsort(keys[held:], kind="stable")
         first, last = (np.searchsorted(keys[order], keys[:held], side=side) for side in ("left", "right"))
-        met = last > first
+        met = (last > first) & (twin < 0)
         pairs += int((last - first).sum())
-        counts[left_out] = int((met & (twin < 0)).sum())
-        twin = np.where(met & (twin < 0), order[np.minimum(first, len(order) - 1)], twin)
+        counts[name] = int(met.sum())
+        twin = np.where(met, order[np.minimum(first, len(order) - 1)], twin)
     return _Found(twin, pairs, max(counts, key=counts.__getitem__) if counts else None)
 
 
@@ -137,17 +159,3 @@ def _agreement(target: pd.Series[Any], problem: Problem, held: NDArray[np.intp],
     told = facets(target, problem)
     by_chance = 2 * told.var(axis=0).sum()
     return float(1 - ((told[held] - told[twin]) ** 2).sum(axis=1).mean() / by_chance) if by_chance else 0.0
-
-
-def _leak(share: float, agreement: float, differing: str | None, *, whole: bool) -> Leak:
-    serious = share >= REFUSE_SHARE and agreement >= REFUSE_AGREEMENT
-    unlike = f", most often unlike in {differing} alone" if differing else ""
-    return Leak(
-        kind="near_duplicates",
-        columns=(),
-        score=min(1.0, share / REFUSE_SHARE) * max(0.0, agreement),
-        severity="refuse" if serious else "warn",
-        what=f"{'' if whole else 'at least '}{share:.1%} of the held-out rows have a near twin among the training rows"
-        f"{unlike}; the twin's target tells {max(agreement, 0):.0%} of theirs",
-        mend=MEND,
-    )
