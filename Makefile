@@ -13,17 +13,20 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input --no-deps --require-hashes
 EDITABLE := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input --no-deps --no-build-isolation --editable .
 
-.PHONY: help setup run test test-stack lint format lock schema env
+.PHONY: help setup run test test-thorough test-stack lint format lock schema env
 
 help:  ## Show the targets
-	@echo 'target     does                                                      the same by hand'
-	@awk -F '  ## ' '/^[a-z-]+:.*  ## /{split($$1, t, ":"); split($$2, d, " = "); printf "%-10s %-57s %s\n", t[1], d[1], d[2]}' Makefile
+	@echo 'target        does                                                      the same by hand'
+	@awk -F '  ## ' '/^[a-z-]+:.*  ## /{split($$1, t, ":"); split($$2, d, " = "); printf "%-13s %-57s %s\n", t[1], d[1], d[2]}' Makefile
 
 run: $(VENV)/.run  ## Set up, then data, champion, API on 127.0.0.1:8000 = labline up obesity
 	@$(BIN)/labline up $(PROBLEM)
 
 test: $(VENV)/.dev  ## Set up, then all tests, in parallel = python -m pytest -n 2
 	@$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+
+test-thorough: $(VENV)/.dev  ## Slow tests: kills at random moments, more notebooks = python -m pytest -n 2 -m thorough
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m thorough $(ARGS)
 
 test-stack: $(VENV)/.dev  ## The tests that bring up the Compose stack = python -m pytest -m compose
 	@$(BIN)/python -m pytest -m compose tests/stack $(ARGS)

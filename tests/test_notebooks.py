@@ -188,7 +188,7 @@ def test_promotion_is_told_with_a_rollback_where_that_is_asked_for(trained: Path
     assert (ledger[0].action, ledger[0].reason) == ("rolled back", "tried out in a notebook")
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=() if n == NAMES[2] else pytest.mark.thorough) for n in NAMES])
 def test_it_runs_alone_in_a_fresh_workspace_on_another_problem_and_says_that_the_rows_are_generated(
     name: str, tmp_path: Path, execute: Execute
 ) -> None:
@@ -205,7 +205,7 @@ def test_it_runs_alone_in_a_fresh_workspace_on_another_problem_and_says_that_the
     assert len(outputs(found, "image/png")) >= 3
 
 
-@pytest.mark.parametrize("problem", ["mercari", "stackoverflow"])
+@pytest.mark.parametrize("problem", ["mercari", pytest.param("stackoverflow", marks=pytest.mark.thorough)])
 @pytest.mark.parametrize("name", NAMES[:2])
 def test_it_tells_of_texts_and_of_other_tasks_too(name: str, problem: str, workspace: Path, execute: Execute) -> None:
     generate(ROOT / "problems" / problem, "train", seed=7).head(600).to_csv(workspace / "rows.csv", index=False)
@@ -215,6 +215,7 @@ def test_it_tells_of_texts_and_of_other_tasks_too(name: str, problem: str, works
     assert len(outputs(found, "image/png")) >= 3
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("name", "problem"), [("03-experiments", "tickets"), ("04-promotion", "adverts")])
 def test_it_trains_and_compares_where_there_are_several_labels_or_a_price(
     name: str, problem: str, tmp_path: Path, execute: Execute

@@ -14,6 +14,7 @@ import httpx2 as httpx
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 
 from labline.contract import Problem, read_problem
@@ -154,6 +155,9 @@ def test_a_csv_becomes_an_answering_and_monitored_service(table: Callable[[], Ow
     own = table()
     own.frame.to_csv(tmp_path / "mine.csv", index=False)
     new = ["new", "mine", "--data", str(tmp_path / "mine.csv"), "--target", own.target, "--yes"]
+    # what a search makes of a table has tests of its own
+    brief = {"folds": 3, "families": ["linear", "lightgbm"], "blend": False, "seeds": 1, "explained_rows": 0}
+    (tmp_path / "labline.yaml").write_text(yaml.safe_dump({"training": brief}), encoding="utf-8")
     subprocess.run([sys.executable, "-m", "labline", *new], env=environment(tmp_path), check=True, capture_output=True)
     problem = read_problem(tmp_path / "problems" / "mine" / "problem.yaml")
     assert problem.task == own.task

@@ -119,6 +119,6 @@ def test_what_is_generated_or_secret_is_ignored_by_git() -> None:
 
 def test_every_make_target_is_in_its_help_with_the_same_by_hand() -> None:
     help_ = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for target in ("run", "test", "lint", "setup"):
+    for target in ("run", "test", "test-thorough", "lint", "setup"):
         line = next(line for line in help_.splitlines() if line.startswith(f"{target} "))
         assert re.search(r"labline|python -m|pre-commit", line)

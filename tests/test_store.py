@@ -128,7 +128,6 @@ def test_an_altered_snapshot_is_refused_and_one_that_is_not_there_is_told_with_i
 def test_two_workspaces_share_snapshots_bundles_and_pages(
     s3: Any, workspace: Path, tmp_path: Path, sample: dict[str, pd.DataFrame]
 ) -> None:
-    (workspace / "labline.yaml").write_text("training: {folds: 2, families: [linear]}", encoding="utf-8")
     config = kept_in(workspace, f"s3://{BUCKET}/team/")
     files = {role: str(workspace / f"{role}.csv") for role in sample}
     for role, frame in sample.items():

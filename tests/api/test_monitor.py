@@ -30,7 +30,7 @@ def test_too_few_rows_is_an_honest_answer(api: Api) -> None:
         answer = api.client.get(f"/monitor/{kind}", params={"window": 5})
         assert answer.status_code == 200
         assert answer.json()["status"] == "insufficient_data"
-    assert not list(api.config.settings.reports.glob("obesity/*"))
+    assert not list(api.config.settings.reports.glob("obesity/*drift*"))
 
 
 def test_the_window_is_the_last_rows_of_the_log(busy: Api) -> None:

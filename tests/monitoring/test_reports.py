@@ -223,7 +223,7 @@ def test_a_window_of_too_few_rows_gets_the_summary_and_no_page(config: Config) -
     found = pipeline.report(config, served, ReportKind.DATA_DRIFT)
     assert isinstance(found, Summary)
     assert found.status == "insufficient_data"
-    assert not config.settings.reports.exists() or not list(config.settings.reports.rglob("*.html"))
+    assert not config.settings.reports.exists() or not list(config.settings.reports.rglob("*drift*.html"))
 
 
 def test_a_page_of_the_current_rows_says_so_in_its_name(config: Config) -> None:

@@ -57,7 +57,7 @@ def columns(problem: Problem, rows: int, seed: int = 0) -> tuple[Columns, np.nda
 
 @pytest.fixture(scope="module")
 def rows(problem: Problem) -> TrainingRows:
-    return TrainingRows.of(*columns(problem, 600))
+    return TrainingRows.of(*columns(problem, 400))
 
 
 @pytest.fixture

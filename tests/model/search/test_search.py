@@ -145,7 +145,7 @@ def test_out_of_fold_predictions_are_kept_and_of_rows_the_fits_had_not_seen(
     fitted = searching(families=("lightgbm",))
     raw = Journal(tmp_path / "journal").raw(fitted.best.key)
     task = task_of(problem)
-    assert raw.shape == (600, 3)
+    assert raw.shape == (400, 3)
     unseen = task.metric("accuracy", rows.target, task.scores(raw))
     seen = task.metric("accuracy", rows.target, task.scores(fitted.ensemble.predict(rows.columns)))
     assert unseen == pytest.approx(fitted.best.mean("accuracy"), abs=0.01)

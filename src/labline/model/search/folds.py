@@ -37,7 +37,10 @@ def cores() -> int:
 
 def side_by_side(work: Callable[[Given], Made], items: Iterable[Given], workers: int | None = None) -> list[Made]:
     """The work done for each item, in threads: the libraries that fit let go of Python's lock."""
-    with ThreadPoolExecutor(workers or cores()) as pool:
+    from threadpoolctl import threadpool_limits
+
+    # said here and not in each thread: the limit is the process's, and who ends first would lift it for the others
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(workers or cores()) as pool:
         return list(pool.map(work, items))
 
 
