@@ -205,7 +205,8 @@ def test_it_runs_alone_in_a_fresh_workspace_on_another_problem_and_says_that_the
     assert len(outputs(found, "image/png")) >= 3
 
 
-@pytest.mark.parametrize("problem", ["mercari", pytest.param("stackoverflow", marks=pytest.mark.thorough)])
+@pytest.mark.thorough
+@pytest.mark.parametrize("problem", ["mercari", "stackoverflow"])
 @pytest.mark.parametrize("name", NAMES[:2])
 def test_it_tells_of_texts_and_of_other_tasks_too(name: str, problem: str, workspace: Path, execute: Execute) -> None:
     generate(ROOT / "problems" / problem, "train", seed=7).head(600).to_csv(workspace / "rows.csv", index=False)

@@ -144,10 +144,10 @@ def multilabel() -> Own:
     "table",
     [
         binary_with_a_leak,
-        small_binary_with_many_gaps,
-        multiclass_with_awkward_names,
+        pytest.param(small_binary_with_many_gaps, marks=pytest.mark.thorough),
+        pytest.param(multiclass_with_awkward_names, marks=pytest.mark.thorough),
         regression_with_dates,
-        text,
+        pytest.param(text, marks=pytest.mark.thorough),
         multilabel,
     ],
 )

@@ -84,7 +84,7 @@ def test_a_bundle_that_was_altered_is_refused_and_the_old_one_serves_on(config: 
         registry = Registry(config.storage, "obesity")
         twin = registry.version(number)
         folder = registry.fetch(twin, config.settings.models / "cache")
-        (folder / "lightgbm.txt").write_text("not a booster", encoding="utf-8")
+        (folder / "members" / "0" / "lightgbm.txt").write_text("not a booster", encoding="utf-8")
         registry.crown(twin)  # past promotion's own check, as a disk that fails would be
         wait_for(lambda: f"version {number} is refused" in client.get("/readyz").text, "the refusal")
         assert "lightgbm.txt was altered" in client.get("/readyz").text

@@ -292,6 +292,7 @@ def test_the_readme_says_what_was_guessed_and_what_comes_next(workshop: Workshop
     assert "labline up mine" in text
 
 
+@pytest.mark.thorough
 def test_3000_columns_are_drafted(workshop: Workshop) -> None:
     frame = pd.DataFrame({f"c{k}": [RANDOM.random() for _ in range(60)] for k in range(3000)})
     drafted = workshop.draft(frame.assign(y=[answer(i) for i in range(60)]))

@@ -90,12 +90,14 @@ class TrainingRun:
         data: kind of the rows, and the hash of their snapshot.
         sha256: of the snapshot.
         run_id: of the run to go on with; a new one is begun without it.
+        logged: keys of what stands below it, once it was taken up again.
     """
 
     registry: Registry
     data: str
     sha256: str
     run_id: str = ""
+    logged: set[str] = field(default_factory=set)
     _families: dict[str, str] = field(default_factory=dict)
 
     def begin(self, name: str) -> str:
@@ -112,8 +114,15 @@ class TrainingRun:
     def join(self) -> None:
         """Log to a run that was begun before, here or elsewhere, below the families that it has."""
         with self.registry.store.client() as client:
-            below = client.search_runs([self._experiment(client)], f"tags.`{PARENT}` = '{self.run_id}'")
-            self._families = {run.data.tags["labline.family"]: run.info.run_id for run in below}
+            self._families = {
+                run.data.tags["labline.family"]: run.info.run_id for run in self._below(client, self.run_id)
+            }
+            for family in self._families.values():
+                self.logged |= {run.data.tags["labline.key"] for run in self._below(client, family)}
+
+    def _below(self, client: MlflowClient, parent: str) -> list[Any]:
+        found = client.search_runs([self._experiment(client)], f"tags.`{PARENT}` = '{parent}'", max_results=10_000)
+        return list(found)
 
     def _experiment(self, client: MlflowClient) -> str:
         return self.registry.store.experiment(client, self.registry.problem)
@@ -325,6 +334,7 @@ def _tags(tried: Tried) -> dict[str, str]:
         "labline.family": tried.family,
         "labline.feature_set": tried.feature_set,
         "labline.stage": tried.stage,
+        "labline.key": tried.key,
         "labline.columns": ", ".join(tried.candidate.columns)[:5000],
     }
 

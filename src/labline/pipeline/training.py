@@ -97,6 +97,10 @@ def train(
     run = _run(registry, ready.snapshot, journal.about.run_id)
     journal.note(run_id=run.begin(f"{problem.name} {datetime.now(UTC):%Y-%m-%d %H:%M}"))
 
+    for one in journal.tried:  # what an interruption left unsaid
+        if one.key not in run.logged:
+            run.tried(one)
+
     def told(one: Tried, best: Tried, left: float) -> None:
         run.tried(one)
         tried(one, best, left)
