@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from labline.data.sources.taking import Choice
 
 
-FIRST_SECONDS = 60.0  # for a first champion; labline train takes the time to do better
+FIRST_SECONDS = 40.0  # for a first champion; labline train takes the time to do better
 
 
 def bring_up(
@@ -74,7 +74,7 @@ def bring_up(
 
 
 def _soon(config: Config) -> Config:
-    """Settings for a champion that is there within a minute."""
+    """Settings for a champion that is there within a minute, start and all."""
     seconds = min(FIRST_SECONDS, config.training.budget_seconds)
     brief = {"budget_seconds": seconds, "trials": 0, "selection": "none"}
     return config.model_copy(update={"training": config.training.model_copy(update=brief)})

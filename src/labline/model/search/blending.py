@@ -11,7 +11,7 @@ from labline.model.evaluation import Judged, difference
 from labline.model.search.folds import Folds
 from labline.model.tasks import Target, Task, greater_is_better
 
-ROWS_MAX = 10_000  # enough to find a handful of weights on
+CELLS_MAX = 200_000  # rows × outputs that are looked at: enough to find a handful of weights on
 WEIGHT_MIN = 0.05  # of a member that is worth its time
 
 
@@ -26,7 +26,8 @@ def weights_of(task: Task, target: Target, raws: Sequence[NDArray[np.float64]], 
     """
     from scipy.optimize import minimize
 
-    rows = np.random.default_rng(seed).permutation(len(target))[:ROWS_MAX]
+    enough = max(1000, CELLS_MAX * len(target) // raws[0].size)
+    rows = np.random.default_rng(seed).permutation(len(target))[:enough]
     goal, stacked = target[rows], np.stack([raw[rows] for raw in raws])
 
     def loss(weights: NDArray[np.float64]) -> float:

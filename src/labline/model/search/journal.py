@@ -77,8 +77,8 @@ class Journal:
         self.note(spent=spent)
 
     def found(self, key: str) -> Tried | None:
-        """What came of a candidate, if it was tried."""
-        return next((tried for tried in self.tried if tried.key == key), None)
+        """What came of a candidate when it was tried last, if it was."""
+        return next((tried for tried in reversed(self.tried) if tried.key == key), None)
 
     def raw(self, key: str) -> NDArray[np.float64]:
         """The raw out-of-fold predictions of what was tried."""

@@ -164,7 +164,7 @@ class Search:
 
     def _choose(self) -> Choice:
         """Kept in the journal where it is a blend, which was not tried until now."""
-        self._watcher.step("blend", self._done)
+        self._watcher.step("choose, or blend", self._done)
         best = max(self.contenders(), key=self._rank)
         several = self._to_blend() if self._settings.blend else []
         choice = choose(self.folds, best, several, self._journal.raw, self._settings.latency_ms_max)
