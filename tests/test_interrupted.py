@@ -171,7 +171,7 @@ def shared(request: pytest.FixtureRequest, churn: tuple[Config, Problem], monkey
 def test_two_processes_work_at_one_study(shared: Config, churn: tuple[Config, Problem]) -> None:
     from labline.model.search.tuning import CLOSED
     from labline.model.tracking import TrainingRun
-    from labline.pipeline.training import ready_rows
+    from labline.pipeline.divided import ready_rows
 
     problem = churn[1]
     ready = ready_rows(shared, problem, accept_leaks=False)

@@ -286,7 +286,7 @@ def test_the_answers_of_a_loaded_bundle_are_those_its_held_out_figures_were_meas
     config: Config, problem: Problem, folder: Path
 ) -> None:
     bundle = Bundle.load(folder)
-    frame = pipeline.training.holdout_frame(config, bundle)
+    frame = pipeline.divided.holdout_frame(config, bundle)
     scores = bundle.scores(columns_of(problem, frame))
     assert bundle.task.metrics(bundle.task.encode(frame[problem.target]), scores) == bundle.manifest.holdout
 

@@ -15,7 +15,7 @@ from labline.contract import Problem
 from labline.model.card import Card, markdown, page
 from labline.model.registry import Registry
 from labline.pipeline.data import columns_of
-from labline.pipeline.training import holdout_frame
+from labline.pipeline.divided import holdout_frame
 
 VOID = {"meta", "link", "br"}
 NASTY = '<script>alert(1)</script> | a *b* `c` [d](http://e)\n# f & "g"'

@@ -29,7 +29,7 @@ from labline.model.promotion import Decision, compare
 from labline.model.registry import CHALLENGER, CHAMPION, Registry, Version
 from labline.model.tasks import task_of
 from labline.pipeline.data import columns_of
-from labline.pipeline.training import holdout_frame
+from labline.pipeline.divided import holdout_frame
 from tests.model.test_bundle import seal, shortened
 from tests.model.test_tasks import BINARY, REGRESSION
 from tests.model.test_tasks import problem as problem_of

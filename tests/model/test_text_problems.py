@@ -25,7 +25,7 @@ from labline.monitoring.prediction_log import Logged, PredictionLog, new_predict
 from labline.monitoring.profile import CategoryProfile, NumberProfile, Profile
 from labline.monitoring.reports import ReportResult
 from labline.pipeline.data import columns_of
-from labline.pipeline.training import holdout_frame
+from labline.pipeline.divided import holdout_frame
 from tests.model.text_problems import CURRENT_ROWS, MAKE, TOPICS, TRAIN_ROWS, Way, take_the_way
 
 

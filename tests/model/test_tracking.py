@@ -93,7 +93,7 @@ def test_a_run_has_its_plots(client: MlflowClient, run: Run, name: str, tmp_path
 def test_a_runs_tables_are_those_of_the_hold_out(
     client: MlflowClient, run: Run, bundle: Bundle, config: Config, problem: Problem, tmp_path: Path
 ) -> None:
-    frame = pipeline.training.holdout_frame(config, bundle)
+    frame = pipeline.divided.holdout_frame(config, bundle)
     table = json.loads(artifact(client, run, "tables/per_class.json", tmp_path))["holdout"]
     assert [row["name"] for row in table] == list(problem.classes)
     assert [row["rows"] for row in table] == [int((frame[problem.target] == name).sum()) for name in problem.classes]

@@ -33,7 +33,7 @@ GOLDEN_TOLERANCE = 1e-9  # another machine's exp() may differ in the last bits; 
 
 
 class Provenance(BaseModel):
-    """Which rows a bundle was trained on."""
+    """Which rows a bundle was trained on; `extra` ones are those from elsewhere, learned from and not measured on."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -44,6 +44,10 @@ class Provenance(BaseModel):
     holdout_rows: int
     seed: int
     holdout_share: float
+    extra_origin: str = ""
+    extra_sha256: str = ""
+    extra_rows: int = 0
+    extra_weight: float = 1.0
 
 
 class MemberEntry(BaseModel):

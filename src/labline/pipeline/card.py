@@ -20,7 +20,7 @@ from labline.model.registry import Registry, Version
 from labline.model.segments import segments_of
 from labline.pipeline.champion import served_from
 from labline.pipeline.data import columns_of
-from labline.pipeline.training import holdout_frame
+from labline.pipeline.divided import holdout_frame
 from labline.store import reports_folder
 
 

@@ -18,7 +18,7 @@ from labline.monitoring.profile import Profile
 from labline.monitoring.summary import Summary, Window, WindowSource, summarise
 from labline.pipeline.champion import Served
 from labline.pipeline.data import columns_of
-from labline.pipeline.training import holdout_frame
+from labline.pipeline.divided import holdout_frame
 from labline.store import data_folder, reports_folder
 
 if TYPE_CHECKING:

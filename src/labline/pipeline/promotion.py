@@ -27,7 +27,7 @@ from labline.model.segments import segments_of
 from labline.pipeline.card import keep_card
 from labline.pipeline.champion import contract_of, served_from
 from labline.pipeline.data import columns_of
-from labline.pipeline.training import divided_frames, holdout_frame
+from labline.pipeline.divided import divided_frames, holdout_frame
 
 if TYPE_CHECKING:
     import pandas as pd

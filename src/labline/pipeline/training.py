@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
 import tempfile
 import time
@@ -18,31 +16,29 @@ from loguru import logger
 
 from labline import __version__
 from labline.config import Config
-from labline.contract import CONTRACT_FILE, Columns, Problem
-from labline.errors import DataError, LablineError
+from labline.contract import Problem
+from labline.errors import LablineError
 from labline.features import FEATURES_FILE, read_features
 from labline.model.bundle import Bundle, Contents, Manifest, Provenance, finish_bundle, write_bundle
 from labline.model.evaluation import Evaluation, evaluate
 from labline.model.explanation import Explanation, explain
 from labline.model.registry import Registry, Version
-from labline.model.search import Clock, Fitted, Journal, Search, TrainingRows, Tried, Watcher
+from labline.model.search import Clock, Fitted, Journal, Search, Tried, Watcher
 from labline.model.search.studies import Studies
 from labline.model.segments import segments_of
-from labline.model.tasks import Target, greater_is_better, task_of
+from labline.model.tasks import greater_is_better, task_of
 from labline.monitoring.profile import make_profile
-from labline.pipeline.data import Checked, check, columns_of, split_of
+from labline.pipeline.divided import Divided, Ready, ready_rows
 from labline.progress import Progress, silent
 from labline.store import data_folder
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from labline.data import Snapshot
-    from labline.model.tracking import Row, TrainingRun
+    from labline.model.leaderboard import Row
+    from labline.model.tracking import TrainingRun
 
 # What follows the search: bundle, hold-out, plots, registration. Of the budget, and in seconds where the rows are few.
 FINISH_SHARE, FINISH_SECONDS = 0.03, 7.0
-SETTINGS = ("seed", "holdout_share", "folds")  # with others, what was found could not be compared
 
 
 @dataclass(frozen=True)
@@ -119,36 +115,6 @@ def train(
     return replace(found, seconds=time.monotonic() - started)
 
 
-@dataclass(frozen=True)
-class Ready:
-    """What a search starts from: rows that hold, and the key of all that its figures depend on."""
-
-    snapshot: Snapshot
-    rows: _Rows
-    key: str
-
-
-def ready_rows(config: Config, problem: Problem, *, accept_leaks: bool, progress: Progress = silent) -> Ready:
-    """The rows in use, checked and divided; raises as `train` does."""
-    checked = check(config, problem, lambda text, done=0.0: progress(text, 0.05 * done))
-    _refuse(checked[0], accept_leaks=accept_leaks)
-    snapshot = checked[0].snapshot
-    if snapshot.is_sample:
-        logger.warning("{}: training on GENERATED SAMPLE DATA; the champion will know nothing real", problem.name)
-    extra = next((one for one in checked if one.snapshot.role == "extra"), None)
-    if extra is not None:
-        extra.report.need_ok(where=extra.snapshot.origin)
-    rows = _divided(config, problem, snapshot, None if extra is None else extra.snapshot)
-    _need_enough(problem, rows, config.training.folds, where=snapshot.origin)
-    folder = config.settings.problems / problem.name
-    parts: list[Any] = [snapshot.sha256, extra.snapshot.sha256 if extra else "", __version__]
-    parts += [getattr(config.training, name) for name in SETTINGS]
-    parts += [
-        (folder / name).read_text("utf-8") for name in (CONTRACT_FILE, FEATURES_FILE) if (folder / name).is_file()
-    ]
-    return Ready(snapshot, rows, hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12])
-
-
 def _search(config: Config, problem: Problem, ready: Ready, clock: Clock, journal: Journal) -> Search:
     derived = read_features(config.settings.problems / problem.name / FEATURES_FILE, problem)
     reserve = max(min(FINISH_SECONDS, 0.3 * clock.seconds), FINISH_SHARE * clock.seconds)
@@ -212,7 +178,7 @@ def _registered(
     return Trained(version, Bundle.load(cached), fitted, evaluation, baseline, seconds=0.0)
 
 
-def _explanation(config: Config, bundle: Bundle, rows: _Rows, clock: Clock) -> Explanation | None:
+def _explanation(config: Config, bundle: Bundle, rows: Divided, clock: Clock) -> Explanation | None:
     """Of a sample of the held-out rows, which are looked at here and never chosen on; None where no time is left."""
     seed, most = config.training.seed, config.training.explained_rows
     if not most:
@@ -232,50 +198,7 @@ def _explanation(config: Config, bundle: Bundle, rows: _Rows, clock: Clock) -> E
     return found
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """The rows to train on and those held out, as columns and encoded target; `extra` ones are learned from besides."""
-
-    columns: Columns
-    target: Target
-    holdout_columns: Columns
-    holdout_target: Target
-    extra: tuple[Columns, Target, float] | None = None
-
-    @property
-    def training(self) -> TrainingRows:
-        """The rows to train on, with the extra ones after the problem's own."""
-        own = TrainingRows.of(self.columns, self.target)
-        return own if self.extra is None else own.with_extra(*self.extra)
-
-
-def _divided(config: Config, problem: Problem, snapshot: Snapshot, extra: Snapshot | None) -> _Rows:
-    from labline.data import Snapshots, usable
-
-    snapshots = Snapshots(data_folder(config), problem)
-    frame, _ = usable(snapshots.read("train", snapshot.sha256), problem)
-    divided = split_of(config, problem, frame)
-    target = task_of(problem).encode(frame[problem.target])
-    return _Rows(
-        extra=None if extra is None else _extra(problem, snapshots.read("extra", extra.sha256), frame),
-        columns=columns_of(problem, frame.iloc[divided.train]),
-        target=target[divided.train],
-        holdout_columns=columns_of(problem, frame.iloc[divided.holdout]),
-        holdout_target=target[divided.holdout],
-    )
-
-
-def _extra(problem: Problem, frame: pd.DataFrame, own: pd.DataFrame) -> tuple[Columns, Target, float]:
-    """Extra rows and their weight; those alike one of the problem's own are left out, as it may be held out."""
-    from labline.data.holdout import hashes_of
-
-    shared = [name for name in problem.columns if name in frame and name in own]
-    frame = frame[~np.isin(hashes_of(frame[shared]), hashes_of(own[shared]))]
-    weight = problem.sources.extra.weight if problem.sources.extra is not None else 1.0
-    return columns_of(problem, frame), task_of(problem).encode(frame[problem.target]), weight
-
-
-def _bundled(folder: Path, contents: Contents, rows: _Rows, seed: int) -> tuple[Bundle, Evaluation]:
+def _bundled(folder: Path, contents: Contents, rows: Divided, seed: int) -> tuple[Bundle, Evaluation]:
     """The bundle, and its figures on the hold-out: measured on the bundle as it was written and loaded again."""
     draft = write_bundle(folder, contents)
     problem, task = draft.problem, draft.task
@@ -286,7 +209,7 @@ def _bundled(folder: Path, contents: Contents, rows: _Rows, seed: int) -> tuple[
     return finish_bundle(draft, profile.model_dump_json(indent=1), evaluation.metrics), evaluation
 
 
-def _baseline_figures(fitted: Fitted, rows: _Rows) -> dict[str, float]:
+def _baseline_figures(fitted: Fitted, rows: Divided) -> dict[str, float]:
     """The best baseline's metrics on the hold-out, under a rule learned on its own training rows."""
     baseline = fitted.baseline
     rule = baseline.task.learn_rule(rows.target, baseline.scores(rows.columns))
@@ -296,7 +219,7 @@ def _baseline_figures(fitted: Fitted, rows: _Rows) -> dict[str, float]:
 def leaderboard(config: Config, problem: Problem, *, everything: bool = False) -> list[Row]:
     """What was tried on the snapshot in use, the best first; `everything` also on others."""
     from labline.data import Snapshots
-    from labline.model.tracking import leaderboard as rows_of
+    from labline.model.leaderboard import leaderboard as rows_of
 
     registry = Registry(config.storage, problem.name)
     rows = rows_of(registry, problem.metric, task_of(problem).loss, greater_first=greater_is_better(problem.metric))
@@ -304,35 +227,18 @@ def leaderboard(config: Config, problem: Problem, *, everything: bool = False) -
     return [row for row in rows if everything or snapshot is None or row.sha256 == snapshot.sha256]
 
 
-def _refuse(checked: Checked, *, accept_leaks: bool) -> None:
-    checked.report.need_ok(where=checked.snapshot.origin)
-    checked.need_no_leaks(accepted=accept_leaks)
-
-
-def _need_enough(problem: Problem, rows: _Rows, folds: int, *, where: str) -> None:
-    """Refuse rows from which nothing can be learned, or on which nothing can be measured."""
-    train, held = rows.target, rows.holdout_target
-    enough = len(train) >= 2 * folds and len(held) >= 2
-    counts = {name: _rows_of(problem, rows, index) for index, name in enumerate(problem.classes)}
-    if problem.classes:
-        needed = folds if problem.task == "binary" else 1
-        learned = [name for name, (trained, _) in counts.items() if trained >= needed]
-        enough = enough and len(learned) > (problem.task != "multilabel")
-    if problem.task == "binary":  # without both classes in the hold-out its metrics are not defined
-        enough = enough and all(unseen for _, unseen in counts.values())
-    if not enough:
-        few = {name: trained + unseen for name, (trained, unseen) in counts.items() if trained + unseen < 10}
-        said = "".join(f", {count} of class {name!r}" for name, count in few.items())
-        raise DataError(
-            f"too few rows: {len(train)} to train on and {len(held)} held out{said}", where=where, mend="bring more"
-        )
-
-
-def _rows_of(problem: Problem, rows: _Rows, index: int) -> tuple[int, int]:
-    """How many rows to train on, and held out, are of a class, or have a label."""
-    if problem.task == "multilabel":
-        return int(rows.target[:, index].sum()), int(rows.holdout_target[:, index].sum())
-    return int((rows.target == index).sum()), int((rows.holdout_target == index).sum())
+def _extra(ready: Ready) -> dict[str, Any]:
+    """What the manifest says of extra rows."""
+    if ready.extra is None or ready.rows.extra is None:
+        return {}
+    _, target, weight = ready.rows.extra
+    about = ready.extra
+    return {
+        "extra_origin": about.origin,
+        "extra_sha256": about.sha256,
+        "extra_rows": len(target),
+        "extra_weight": weight,
+    }
 
 
 def _manifest(config: Config, problem: str, ready: Ready) -> Manifest:
@@ -349,25 +255,6 @@ def _manifest(config: Config, problem: str, ready: Ready) -> Manifest:
             holdout_rows=len(rows.holdout_target),
             seed=config.training.seed,
             holdout_share=config.training.holdout_share,
+            **_extra(ready),
         ),
     )
-
-
-def holdout_frame(config: Config, bundle: Bundle) -> pd.DataFrame:
-    """The held-out rows of the snapshot a bundle was trained on; raises as `divided_frames` does."""
-    return divided_frames(config, bundle)[1]
-
-
-def divided_frames(config: Config, bundle: Bundle) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Training and held-out rows of a bundle's snapshot, whatever the workspace's contract says by now.
-
-    Raises:
-        DataError: the snapshot is not in this workspace.
-    """
-    from labline.data import Snapshots, split, usable
-
-    data, problem = bundle.manifest.data, bundle.problem
-    frame, _ = usable(Snapshots(data_folder(config), problem).read("train", data.sha256), problem)
-    strata = bundle.task.strata(bundle.task.encode(frame[problem.target]))
-    rows = split(frame, problem, strata, share=data.holdout_share, seed=data.seed)
-    return frame.iloc[rows.train], frame.iloc[rows.holdout]

@@ -14,7 +14,7 @@ from labline.model.search import Candidate, Folds, Tried
 from labline.model.search.studies import Studies
 from labline.model.search.tuning import CLOSED, Tuning
 from labline.model.tasks import task_of
-from labline.pipeline.training import ready_rows
+from labline.pipeline.divided import ready_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
