@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 from labline.model.ensemble import Ensemble, Part
 from labline.model.families import FAMILIES, Fit
@@ -36,15 +38,13 @@ def refit(
     once = sum(seconds(tried, len(folds.parts)) for tried, _ in members) / cores()
     most = min(latency_ms_max / row_ms if row_ms else seeds, (end - started) / once if once else seeds)
     seeds = max(1, min(seeds, int(most)))
-    jobs = [(tried, weight / seeds, seed) for seed in range(seeds) for tried, weight in members]
+    jobs = [(tried, weight, seed) for seed in range(seeds) for tried, weight in members]
     workers = min(cores(), len(jobs))
-    turns = -(-len(jobs) // workers)
     encoders = {tried.key: folds.encoder(tried.candidate) for tried, _ in members}
 
-    def part(job: tuple[int, tuple[Tried, float, int]]) -> Part:
-        at, (tried, weight, seed) = job
+    def part(job: tuple[Tried, float, int]) -> Part | None:
+        tried, weight, seed = job
         family, encoder = FAMILIES[tried.family], encoders[tried.key]
-        turn_end = started + (end - started) * (at // workers + 1) / turns
         fit = Fit(
             folds.task,
             encoder.transform(folds.rows.columns),
@@ -54,10 +54,17 @@ def refit(
             parameters=tried.candidate.parameters,
             weights=folds.rows.weights,
             rounds=tried.rounds or None,
-            deadline=max(turn_end, started + SECONDS_MIN),
+            deadline=max(end, started + SECONDS_MIN),
             threads=max(1, cores() // workers),
             device=folds.device_of(family),
         )
-        return Part(tried.family, encoder, family.fit(fit), weight, fit.seed)
+        if seed and fit.is_over:
+            return None
+        member = family.fit(fit)
+        # the first of a kind is needed, as far as it got; another that was cut short would only water it down
+        return None if seed and fit.is_over else Part(tried.family, encoder, member, weight, fit.seed)
 
-    return Ensemble(side_by_side(part, enumerate(jobs), workers))
+    made = side_by_side(part, jobs, workers)
+    ready = [(job, one) for job, one in zip(jobs, made, strict=True) if one is not None]
+    count = Counter(tried.key for (tried, _, _), _ in ready)
+    return Ensemble([replace(one, weight=one.weight / count[tried.key]) for (tried, _, _), one in ready])
