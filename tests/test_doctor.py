@@ -186,7 +186,7 @@ def test_a_folder_of_another_user_is_named_with_both_uids_and_the_mend(workspace
 @pytest.mark.parametrize("folder", ["data", "models"])
 def test_a_read_only_mount_is_meant_for_data_and_a_failure_for_models(folder: str, workspace: Path) -> None:
     mounts = (str(UNSHARE), "-m", "sh", "-c", 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"')
-    (workspace / folder).mkdir()
+    (workspace / folder).mkdir(exist_ok=True)
     prefix = (*mounts, str(workspace / folder))
     if UNSHARE is None or subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode:
         pytest.skip("this user may not mount")
@@ -406,7 +406,7 @@ def test_a_champion_whose_files_are_lost_is_found(trained: Path) -> None:
 
 
 def test_an_artifact_store_that_cannot_be_written_to_is_found(workspace: Path) -> None:
-    (workspace / "models").mkdir()
+    (workspace / "models").mkdir(exist_ok=True)
     (workspace / "models" / "artifacts").touch()
     found = find(workspace, "artifacts")
     assert not found.ok

@@ -20,6 +20,7 @@ import yaml
 from labline import pipeline
 from labline.config import Config, load
 from labline.contract import Problem
+from labline.errors import LablineError
 from labline.model.registry import Registry
 from labline.model.search import Journal
 from labline.model.search.studies import Studies
@@ -149,11 +150,9 @@ def test_ctrl_c_keeps_what_was_found_and_says_how_to_go_on(churn: tuple[Config, 
 
 
 def test_without_an_unfinished_search_resume_says_so(churn: tuple[Config, Problem]) -> None:
-    config, _ = churn
-    process = begin(config, "--resume")
-    output, _ = process.communicate(timeout=60)
-    assert process.returncode == 2
-    assert "there is no unfinished search of 'churn' to go on with" in output
+    config, problem = churn
+    with pytest.raises(LablineError, match="there is no unfinished search of 'churn' to go on with"):
+        pipeline.train(config, problem, resume=True)
 
 
 # Several processes at one study

@@ -163,7 +163,9 @@ def test_no_column_of_a_problem_stands_in_a_notebook(name: str) -> None:
     assert [column for column in columns if re.search(rf"\b{re.escape(column)}\b", text)] == []
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "04-promotion"])
+@pytest.mark.parametrize(
+    "name", ["01-eda", pytest.param("02-features", marks=pytest.mark.thorough), *NAMES[2:3], NAMES[4]]
+)
 def test_it_tells_the_story_of_obesity_from_a_champion_on(name: str, trained: Path, execute: Execute) -> None:
     found = execute(name, trained)
     assert len(outputs(found, "image/png")) >= 3
@@ -188,7 +190,8 @@ def test_promotion_is_told_with_a_rollback_where_that_is_asked_for(trained: Path
     assert (ledger[0].action, ledger[0].reason) == ("rolled back", "tried out in a notebook")
 
 
-@pytest.mark.parametrize("name", [pytest.param(n, marks=() if n == NAMES[2] else pytest.mark.thorough) for n in NAMES])
+@pytest.mark.thorough
+@pytest.mark.parametrize("name", NAMES)
 def test_it_runs_alone_in_a_fresh_workspace_on_another_problem_and_says_that_the_rows_are_generated(
     name: str, tmp_path: Path, execute: Execute
 ) -> None:

@@ -146,9 +146,9 @@ def multilabel() -> Own:
         binary_with_a_leak,
         pytest.param(small_binary_with_many_gaps, marks=pytest.mark.thorough),
         pytest.param(multiclass_with_awkward_names, marks=pytest.mark.thorough),
-        regression_with_dates,
+        pytest.param(regression_with_dates, marks=pytest.mark.thorough),
         pytest.param(text, marks=pytest.mark.thorough),
-        multilabel,
+        pytest.param(multilabel, marks=pytest.mark.thorough),
     ],
 )
 def test_a_csv_becomes_an_answering_and_monitored_service(table: Callable[[], Own], tmp_path: Path) -> None:
