@@ -151,10 +151,10 @@ def test_tests_pass_inside_the_network_with_those_of_the_running_services(stack:
     # those that need a service, and enough of the others to see that all they need is there; all of them take 8 minutes
     marked = ("pytest", "tests", "-n", "2", "-p", "no:cacheprovider", "-m", "postgres or services")
     some = ("pytest", "tests/contract", "tests/features", "tests/test_cli.py", "-n", "2", "-p", "no:cacheprovider")
-    for command, passed in ((marked, r"\d{2,} passed"), (some, r"\d{3,} passed")):
+    for command, passed in ((marked, r"\d+ passed"), (some, r"\d{3,} passed")):
         said = stack.run("--profile", "test", "run", "--rm", "test", *command).stdout
         assert re.search(passed, said), said
-    assert "LABLINE_TEST_" not in said  # what a test that was skipped for want of a service names
+        assert "LABLINE_TEST_" not in said  # what a test that was skipped for want of a service names
 
 
 def test_with_mlflow_stopped_the_api_answers_also_after_a_restart_of_its_own(stack: Stack) -> None:
