@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,6 +15,7 @@ from labline.model.families.base import PATIENCE, ROUNDS_MAX, Family, Fit, Membe
 from labline.model.tasks import Task
 
 if TYPE_CHECKING:
+    import lightgbm
     from optuna.trial import BaseTrial
 
 LABEL_SECONDS_MIN = 0.5
@@ -58,6 +58,8 @@ class LightGBMMember(Member):
     @classmethod
     def load(cls, folder: Path) -> Self:
         """The boosters that were saved in the folder; they give the same answers to the last bit."""
+        import lightgbm  # it brings pandas and scikit-learn where they are installed: half of what the API loads
+
         by_label = not (folder / cls.file_name).is_file()
         files = sorted(folder.glob("lightgbm-*.txt")) if by_label else [folder / cls.file_name]
         return cls(tuple(lightgbm.Booster(model_str=file.read_text(encoding="utf-8")) for file in files), by_label)
@@ -104,6 +106,8 @@ class LightGBM(Family):
 
     def fit(self, fit: Fit) -> LightGBMMember:
         """A fitted member; it keeps the best round where there are rows to stop early on."""
+        import lightgbm
+
         rows = fit.matrix.shape[0]
         parameters = self.defaults | dict(fit.parameters)
         parameters |= {
@@ -154,6 +158,8 @@ def _boosted(
     rounds: int,
     deadline: float | None,
 ) -> lightgbm.Booster:
+    import lightgbm
+
     callbacks: list[Any] = []
     if valid is not None:
         callbacks.append(lightgbm.early_stopping(PATIENCE, verbose=False))
@@ -167,6 +173,7 @@ def _boosted(
 
 def _stop_at(deadline: float) -> Any:
     """A callback that ends boosting when the time is over."""
+    import lightgbm
 
     def stop(environment: Any) -> None:
         if time.monotonic() > deadline:
