@@ -8,7 +8,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from labline.monitoring.profile import CategoryProfile, NumberProfile
 
@@ -46,6 +45,8 @@ def number_drift(profile: NumberProfile, values: NDArray[np.float64]) -> Drift:
     # a quantile's knot stands for all values up to it: what lies between two knots cannot be told apart
     distance = float(gaps.max())
     size = len(known) * reference / (len(known) + reference)
+    from scipy import stats  # half a second, which a start of the API need not wait for
+
     return Drift("kolmogorov-smirnov", distance, float(stats.kstwo.sf(distance, round(size))), distance)
 
 
@@ -71,6 +72,8 @@ def category_drift(profile: CategoryProfile, values: NDArray[np.object_]) -> Dri
     counts = _pooled(counts)
     if counts.shape[1] < 2:
         return NOTHING_TO_TEST
+    from scipy import stats
+
     found = stats.chi2_contingency(counts, correction=False)
     ours, theirs = counts / counts.sum(axis=1, keepdims=True)
     # V of the shares, as if both samples were of one size; with their sizes it would shrink with the smaller's part
