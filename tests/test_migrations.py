@@ -11,10 +11,12 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config as AlembicConfig
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Connection, Engine, MetaData, Table, insert, inspect, text
 from sqlalchemy.exc import DBAPIError
 from typer.testing import CliRunner
 
@@ -55,6 +57,13 @@ def set_revision(engine: Engine, number: str) -> None:
         connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = :number"), {"number": number})
 
 
+def upgrade_to(connection: Connection, number: str) -> None:
+    """The tables that an earlier Labline made."""
+    config = AlembicConfig(attributes={"connection": connection})
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    command.upgrade(config, number)
+
+
 def row() -> Logged:
     return Logged(new_prediction_id(), NOON, "obesity", 1, {"Age": 21.5}, ["a", "b"], {"a": 0.1 + 0.2})
 
@@ -63,10 +72,18 @@ def entry() -> Entry:
     return Entry(problem="obesity", action="promoted", version=1, other=None, reason="first", who="me", at=NOON)
 
 
+def not_a_month(name: str | None, kind: str, _parents: object) -> bool:
+    """All names but those of the log's parts on a server, and of what is unique there by another column besides."""
+    return not (kind == "table" and str(name).startswith("predictions_")) and name != "predictions_once"
+
+
 def differences(engine: Engine) -> list[object]:
     with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE, "compare_type": True})
-        return list(compare_metadata(context, [LOG_TABLES, LEDGER_TABLES]))  # type: ignore[arg-type]
+        options = {"version_table": VERSION_TABLE, "compare_type": True, "include_name": not_a_month}
+        context = MigrationContext.configure(connection, opts=options)
+        found = list(compare_metadata(context, [LOG_TABLES, LEDGER_TABLES]))  # type: ignore[arg-type]
+    # of a partitioned table an id is unique with its time, which Alembic does not know
+    return [one for one in found if engine.dialect.name == "sqlite" or "add_constraint" not in str(one)]
 
 
 def migrate_at(url: str) -> str | None:
@@ -105,11 +122,13 @@ def test_what_is_written_to_a_migrated_database_is_read_back(engine: Engine) -> 
 
 
 def test_tables_of_an_earlier_labline_keep_their_rows(engine: Engine) -> None:
-    LOG_TABLES.create_all(engine)
-    LEDGER_TABLES.create_all(engine)
+    kept = row()
     with engine.begin() as connection:
-        kept = row()
-        connection.execute(LOG_TABLES.tables["predictions"].insert(), vars(kept))
+        upgrade_to(connection, "0001")
+        connection.execute(text(f"DROP TABLE {VERSION_TABLE}"))  # it was made before there were migrations
+        table = Table("predictions", MetaData(), autoload_with=connection)
+        known = {name: value for name, value in vars(kept).items() if name in table.columns}
+        connection.execute(insert(LOG_TABLES.tables["predictions"]), known)
     assert migrate(engine) is None
     assert PredictionLog(engine).last("obesity", 10) == [kept]
     assert differences(engine) == []
@@ -213,11 +232,8 @@ def test_the_database_refuses_to_change_or_delete_what_stands_in_the_ledger(engi
 
 
 def test_a_ledger_of_the_revision_before_keeps_its_rows_and_is_closed(engine: Engine) -> None:
-    LOG_TABLES.create_all(engine)
-    LEDGER_TABLES.create_all(engine)
     with engine.begin() as connection:
-        connection.execute(text(f"CREATE TABLE {VERSION_TABLE} (version_num VARCHAR(32) NOT NULL)"))
-        connection.execute(text(f"INSERT INTO {VERSION_TABLE} VALUES ('0001')"))
+        upgrade_to(connection, "0001")
         connection.execute(LEDGER_TABLES.tables["promotion_ledger"].insert(), [entry().model_dump()])
     assert migrate(engine) == "0001"
     assert Ledger(engine).entries("obesity") == [entry()]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -12,6 +15,13 @@ from labline.contract import CategoryColumn
 from labline.database import open_database
 from labline.monitoring.prediction_log import PredictionLog
 from tests.api.conftest import Api
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    until = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < until
+        time.sleep(0.05)
 
 
 def log_of(api: Api) -> PredictionLog:
@@ -134,20 +144,58 @@ def test_every_value_the_contract_lists_is_accepted(api: Api) -> None:
             assert api.client.post("/predict", json=api.record | {name: value}).status_code == 200, (name, value)
 
 
-def test_an_answer_that_cannot_be_logged_is_not_given(api: Api) -> None:
+def ready(api: Api) -> bool:
+    answer = api.client.get("/readyz")
+    assert answer.status_code == (200 if answer.json()["ready"] else 503)
+    return answer.status_code == 200 and not answer.json()["reasons"]
+
+
+def test_while_the_database_is_away_answers_are_given_and_are_in_the_log_afterwards(api: Api) -> None:
+    engine = log_of(api)._engine
+    with engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE predictions RENAME TO away")
+    try:
+        answers = [api.client.post("/predict", json=api.record) for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [200] * 3
+        told = api.client.get("/readyz")
+        assert told.status_code == 200
+        assert any("3 predictions wait on this machine" in reason for reason in told.json()["reasons"])
+    finally:
+        with engine.begin() as connection:
+            connection.exec_driver_sql("ALTER TABLE away RENAME TO predictions")
+    wait_until(lambda: ready(api))
+    ids = [answer.json()["prediction_id"] for answer in answers]
+    assert [row.prediction_id for row in log_of(api).last("obesity", 3)] == ids
+
+
+def test_an_answer_that_can_be_kept_nowhere_is_not_given(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     services = api.client.app.state.services  # type: ignore[attr-defined]
-    engine = services.log._log._engine
+    monkeypatch.setattr(services.log._spool, "_bytes_max", 10)
+    engine = log_of(api)._engine
+    before = log_of(api).count("obesity")
     with engine.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE predictions RENAME TO away")
     try:
         response = api.client.post("/predict", json=api.record)
         assert response.status_code == 503
-        assert "prediction log is away" in response.json()["detail"]
-        ready = api.client.get("/readyz")
-        assert ready.status_code == 503
-        assert any(reason.startswith("prediction log") for reason in ready.json()["reasons"])
+        assert response.headers["retry-after"] == "5"
+        assert "no room for more" in response.json()["detail"]
     finally:
         with engine.begin() as connection:
             connection.exec_driver_sql("ALTER TABLE away RENAME TO predictions")
-    assert api.client.post("/predict", json=api.record).status_code == 200
-    assert api.client.get("/readyz").status_code == 200
+    wait_until(lambda: ready(api))
+    assert log_of(api).count("obesity") == before
+
+
+def test_columns_that_are_not_to_be_logged_are_not(api: Api) -> None:
+    services = api.client.app.state.services  # type: ignore[attr-defined]
+    loaded = services.champion.current
+    services.champion.current = replace(loaded, unlogged=frozenset({"Age", "Weight"}))
+    try:
+        answer = api.client.post("/predict", json={**api.record, "id": 7})
+    finally:
+        services.champion.current = loaded
+    [row] = log_of(api).last("obesity", 1)
+    assert row.prediction_id == answer.json()["prediction_id"]
+    assert set(api.record) - set(row.input) == {"Age", "Weight"}
+    assert row.row_id == "7"

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
 import time
-from concurrent.futures import Future
+import uuid
 from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
 from labline.database import open_database
-from labline.monitoring.prediction_log import PROBE_SECONDS, Logged, LogWriter, PredictionLog, new_prediction_id
+from labline.migrations import migrate
+from labline.monitoring.prediction_log import Logged, PredictionLog, Shadow, new_prediction_id
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-SECONDS = 20
 
 
 @pytest.fixture
@@ -98,103 +97,13 @@ def test_the_log_is_still_there_when_it_is_opened_again(log: PredictionLog, file
     assert PredictionLog(open_database(f"sqlite:///{file}")).last("obesity", 1) == [row]
 
 
-def test_ids_never_repeat() -> None:
-    assert len({new_prediction_id() for _ in range(10_000)}) == 10_000
-
-
-def test_a_row_is_on_disk_when_its_future_is_done(engine: Engine, file: Path) -> None:
-    writer = LogWriter(engine)
-    for number in range(20):
-        row = logged(number)
-        writer.submit([row]).result(SECONDS)
-        assert on_disk(file)[-1] == row.prediction_id
-    writer.close()
-
-
-def test_many_threads_lose_nothing_and_each_finds_its_own_rows_in_its_own_order(engine: Engine, file: Path) -> None:
-    writer = LogWriter(engine)
-    handed: dict[int, list[str]] = {}
-
-    def hand_in(thread: int) -> None:
-        rows = [logged(number) for number in range(50)]
-        handed[thread] = [row.prediction_id for row in rows]
-        for row in rows:
-            future = writer.submit([row])
-        future.result(SECONDS)
-
-    threads = [threading.Thread(target=hand_in, args=(number,)) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    written = on_disk(file)
-    assert len(written) == len(set(written)) == 8 * 50
-    for ids in handed.values():
-        assert [one for one in written if one in set(ids)] == ids
-    writer.close()
-
-
-def test_the_rows_of_one_batch_stay_together_and_in_order(engine: Engine, file: Path) -> None:
-    writer = LogWriter(engine)
-    batches = [[logged(number) for number in range(size)] for size in (3, 1, 5)]
-    futures = [writer.submit(batch) for batch in batches]
-    for future in futures:
-        future.result(SECONDS)
-    assert on_disk(file) == [row.prediction_id for batch in batches for row in batch]
-    writer.close()
-
-
-def test_close_writes_what_was_handed_in(engine: Engine, file: Path) -> None:
-    writer = LogWriter(engine)
-    futures = [writer.submit([logged(number)]) for number in range(300)]
-    writer.close()
-    assert all(future.done() for future in futures)
-    assert len(on_disk(file)) == 300
-
-
-def test_a_database_that_fails_is_told_to_whoever_waits_and_to_whoever_asks_until_it_works_again(
-    engine: Engine, file: Path
-) -> None:
-    writer = LogWriter(engine)
-    assert writer.failure is None
-    _sql(file, "alter table predictions rename to elsewhere")
-    lost: Future[None] = writer.submit([logged()])
-    assert isinstance(lost.exception(SECONDS), SQLAlchemyError)
-    assert writer.failure == "rows are refused: OperationalError"
-    _sql(file, "alter table elsewhere rename to predictions")
-    row = logged(1)
-    writer.submit([row]).result(SECONDS)
-    assert writer.failure is None
-    assert on_disk(file) == [row.prediction_id]
-    writer.close()
-
-
-def test_a_database_that_is_mended_is_found_without_a_row_to_write(engine: Engine, file: Path) -> None:
-    writer = LogWriter(engine)
-    _sql(file, "alter table predictions rename to elsewhere")
-    assert writer.submit([logged()]).exception(SECONDS) is not None
-    time.sleep(1.5 * PROBE_SECONDS)
-    assert writer.failure is not None and "no such table" in writer.failure
-    _sql(file, "alter table elsewhere rename to predictions")
-    until = time.monotonic() + SECONDS
-    while writer.failure is not None and time.monotonic() < until:
-        time.sleep(0.1)
-    assert writer.failure is None
-    assert on_disk(file) == []  # what was tried was taken back
-    writer.close()
-
-
-def test_a_writer_waits_for_another_process_that_holds_the_file(engine: Engine, file: Path) -> None:
-    writer = LogWriter(engine)
-    with closing(sqlite3.connect(file, isolation_level=None)) as other:
-        other.execute("begin immediate")
-        future = writer.submit([logged()])
-        with pytest.raises(TimeoutError):
-            future.result(0.3)
-        other.execute("commit")
-        future.result(SECONDS)
-    assert len(on_disk(file)) == 1
-    writer.close()
+def test_ids_never_repeat_and_sort_by_the_time_they_were_made() -> None:
+    ids = [new_prediction_id() for _ in range(10_000)]
+    assert len(set(ids)) == 10_000
+    assert [one[:13] for one in ids] == sorted(one[:13] for one in ids)
+    made = uuid.UUID(ids[0])
+    assert (made.version, made.variant) == (7, uuid.RFC_4122)
+    assert abs((made.int >> 80) / 1000 - time.time()) < 60
 
 
 def test_readers_do_not_wait_for_a_writer(log: PredictionLog, file: Path) -> None:
@@ -211,28 +120,6 @@ def test_a_time_in_another_zone_is_the_same_moment(log: PredictionLog) -> None:
     assert log.last("obesity", 1)[0].at == east
 
 
-def _sql(file: Path, statement: str) -> None:
-    with closing(sqlite3.connect(file)) as connection:
-        connection.execute(statement)
-        connection.commit()
-
-
-def test_a_request_that_gives_up_waiting_neither_loses_its_rows_nor_stops_the_writer(
-    engine: Engine, file: Path
-) -> None:
-    writer = LogWriter(engine)
-    with closing(sqlite3.connect(file)) as lock:
-        lock.execute("begin immediate")  # the writer waits for this
-        waiting = [writer.submit([logged(number)]) for number in range(3)]
-        for future in waiting:
-            future.cancel()
-        lock.rollback()
-    writer.submit([logged(3)]).result(SECONDS)
-    writer.close()
-    assert len(on_disk(file)) == 4
-    assert writer.failure is None
-
-
 def test_an_error_in_the_database_shows_nothing_of_what_people_told(log: PredictionLog) -> None:
     row = logged(0)
     log.add([row])
@@ -244,3 +131,59 @@ def test_an_error_in_the_database_shows_nothing_of_what_people_told(log: Predict
 def test_the_last_rows_can_be_those_of_one_version(log: PredictionLog) -> None:
     log.add([logged(number, version=3 + number % 2) for number in range(6)])
     assert [row.input["number"] for row in log.last("obesity", 2, version=3)] == [2, 4]
+
+
+def test_rows_that_are_there_already_are_left_as_they_are_when_written_again(log: PredictionLog) -> None:
+    rows = [logged(number) for number in range(3)]
+    log.add(rows[:2])
+    log.add(rows, again=True)
+    assert log.last("obesity", 10) == rows
+
+
+def test_pages_give_every_row_of_a_time_once_in_the_order_of_arrival(
+    log: PredictionLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("labline.monitoring.prediction_log.PAGE", 4)
+    rows = [logged(number, version=3 + number // 8) for number in range(10)]
+    log.add(rows)
+    log.add([logged(problem="churn")])
+    assert [row for page in log.pages("obesity") for row in page] == rows
+    some = log.pages("obesity", since=rows[2].at, until=rows[9].at, version=3)
+    assert [row for page in some for row in page] == rows[2:8]
+
+
+def test_what_is_erased_is_gone_with_what_others_would_have_said(log: PredictionLog, file: Path) -> None:
+    rows = [logged(number, row_id=f"person {number % 2}") for number in range(4)]
+    log.add([*rows, Shadow(rows[1].prediction_id, 4, rows[1].at, "obesity", "Obesity_Type_I", {})])
+    ids = log.ids_of_row("obesity", "person 1")
+    assert ids == [rows[1].prediction_id, rows[3].prediction_id]
+    assert log.erase("churn", ids) == 0
+    assert log.erase("obesity", ids) == 2
+    assert log.last("obesity", 10) == [rows[0], rows[2]]
+    with closing(sqlite3.connect(file)) as connection:
+        assert connection.execute("select count(*) from shadows").fetchone() == (0,)
+
+
+def test_pruning_removes_what_is_older_and_nothing_else(log: PredictionLog) -> None:
+    rows = [logged(number) for number in range(4)]
+    log.add(rows)
+    log.prune(rows[2].at)
+    assert log.last("obesity", 10) == rows[2:]
+
+
+@pytest.mark.postgres
+def test_a_server_keeps_the_log_by_month_and_drops_months_that_are_over(postgres: str) -> None:
+    engine = open_database(postgres)
+    migrate(engine)
+    log = PredictionLog(engine)
+    log.prepare(datetime(2026, 1, 31, tzinfo=UTC))
+    log.prepare(datetime(2026, 3, 1, tzinfo=UTC))
+    months = {"predictions_2026_01", "predictions_2026_02", "predictions_2026_03", "predictions_2026_04"}
+    assert months <= set(inspect(engine).get_table_names())
+    rows = [logged(at=datetime(2026, month, 15, tzinfo=UTC)) for month in (1, 2, 3, 7)]
+    log.add(rows)
+    log.prepare(datetime(2026, 7, 1, tzinfo=UTC))  # July's rows came before July's table, and stay where they are
+    log.prune(datetime(2026, 2, 20, tzinfo=UTC))
+    assert log.last("obesity", 10) == rows[2:]
+    assert "predictions_2026_01" not in inspect(engine).get_table_names()
+    assert "predictions_2026_02" in inspect(engine).get_table_names()

@@ -22,7 +22,7 @@ from labline.api.workers import Worker
 from labline.config import Config, load
 from labline.database import open_database
 from labline.errors import LablineError
-from labline.monitoring.prediction_log import LogWriter
+from labline.monitoring.log_writer import LogWriter, log_options
 from labline.pipeline.problem import open_problem
 
 
@@ -42,14 +42,17 @@ def create_app(config: Config | None = None, problem_name: str | None = None) ->
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         registry_worker, summary_worker, report_worker = (Worker(config) for _ in range(3))
-        log = await asyncio.to_thread(LogWriter, open_database(config.storage.database_url.get_secret_value()))
+        log = LogWriter(
+            open_database(config.storage.database_url.get_secret_value()), log_options(config, problem.name)
+        )
+        await log.start()
         champion = Champion(config, problem.name, registry_worker)
         app.state.services = Services(config, problem, champion, log, registry_worker, summary_worker, report_worker)
         await champion.start()
         following = asyncio.create_task(champion.follow())
         yield
         following.cancel()
-        log.close()
+        await log.close()
         for worker in (registry_worker, summary_worker, report_worker):
             worker.stop()
 

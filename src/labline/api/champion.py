@@ -23,13 +23,14 @@ RETRY_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Loaded:
-    """A champion in memory, and the request model of its contract."""
+    """A champion in memory, the request model of its contract, and columns that stay out of the log."""
 
     served: Served
     bundle: Bundle
     record: type[BaseModel]
     batch: TypeAdapter[list[BaseModel]]
     since: datetime
+    unlogged: frozenset[str]
 
     @property
     def version(self) -> int:
@@ -41,7 +42,9 @@ def load(found: Served, rows_max: int) -> Loaded:
     """Load a bundle, hashes and golden answers checked."""
     bundle = Bundle.load(found.folder)
     record = request_model(bundle.problem)
-    return Loaded(found, bundle, record, TypeAdapter(batch_type(record, rows_max)), datetime.now(UTC))
+    unlogged = frozenset(name for name, column in bundle.problem.columns.items() if not column.logged)
+    batch = TypeAdapter(batch_type(record, rows_max))
+    return Loaded(found, bundle, record, batch, datetime.now(UTC), unlogged)
 
 
 def batch_type(record: type[BaseModel], rows_max: int) -> type[list[BaseModel]]:

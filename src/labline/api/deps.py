@@ -12,7 +12,7 @@ from labline.api.problem_details import ApiError
 from labline.api.workers import Worker
 from labline.config import Config
 from labline.contract import Problem
-from labline.monitoring.prediction_log import LogWriter
+from labline.monitoring.log_writer import LogWriter
 
 
 @dataclass(frozen=True)
@@ -36,13 +36,18 @@ def _services(request: Request) -> Services:
 ServicesDep = Annotated[Services, Depends(_services)]
 
 
-def _loaded(services: ServicesDep) -> Loaded:
+def loaded_champion(services: ServicesDep) -> Loaded:
+    """The champion in memory.
+
+    Raises:
+        ApiError: 503, there is none.
+    """
     if services.champion.current is None:
         raise ApiError(503, "No champion", services.champion.trouble or "none is loaded yet")
     return services.champion.current
 
 
-LoadedDep = Annotated[Loaded, Depends(_loaded)]
+LoadedDep = Annotated[Loaded, Depends(loaded_champion)]
 
 
 def _prefers_html(request: Request) -> bool:

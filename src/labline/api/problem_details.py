@@ -48,10 +48,18 @@ class ProblemDetails(BaseModel):
 
 
 class ApiError(Exception):
-    """An error to answer with."""
+    """An error to answer with; `retry_after` is in seconds, where sending it again may help."""
 
-    def __init__(self, status: int, title: str, detail: str, errors: list[FieldError] | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        title: str,
+        detail: str,
+        errors: list[FieldError] | None = None,
+        retry_after: int | None = None,
+    ) -> None:
         super().__init__(detail)
+        self.headers = None if retry_after is None else {"Retry-After": str(retry_after)}
         self.body = ProblemDetails(title=title, status=status, detail=detail, errors=errors or [])
 
 
@@ -63,7 +71,7 @@ def answer(body: ProblemDetails, headers: dict[str, str] | None = None) -> JSONR
 async def on_api_error(_request: Request, error: Exception) -> JSONResponse:
     """Handler of ApiError."""
     assert isinstance(error, ApiError)
-    return answer(error.body)
+    return answer(error.body, error.headers)
 
 
 async def on_labline_error(_request: Request, error: Exception) -> JSONResponse:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from labline.config.section import Section
@@ -14,3 +16,7 @@ class Serving(Section):
     port: int = Field(ge=0, le=65535)
     batch_rows_max: int = Field(ge=1)
     champion_poll_seconds: float = Field(gt=0)
+    durability: Literal["acknowledged", "background", "none"]
+    log_patience_ms: float = Field(gt=0)
+    spool_mb_max: float = Field(gt=0)
+    retention_days: float | None = Field(gt=0)

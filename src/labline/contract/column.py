@@ -26,6 +26,10 @@ class _Column(BaseModel):
         default="refuse",
         description="refuse: a missing value is an error; allow: the model sees it as missing.",
     )
+    logged: bool = Field(
+        default=True,
+        description="false: its values are left out of the prediction log, as personal data may have to be.",
+    )
 
 
 class NumberColumn(_Column):

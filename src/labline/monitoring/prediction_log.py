@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
-import queue
-import threading
+import secrets
 import time
 import uuid
-from collections.abc import Sequence
-from concurrent.futures import Future
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from loguru import logger
-from sqlalchemy import JSON, BigInteger, Column, DateTime, Engine, Index, Integer, MetaData, String, Table, func, select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    DateTime,
+    Engine,
+    Index,
+    Integer,
+    MetaData,
+    RowMapping,
+    Select,
+    String,
+    Table,
+    delete,
+    func,
+    insert,
+    select,
+    text,
+)
+from sqlalchemy.dialects import postgresql, sqlite
 
 from labline.database import is_embedded, reaching
-from labline.errors import DatabaseError
 from labline.migrations import need_tables
+from labline.monitoring.log_partitions import drop_before, make_partitions
 
 METADATA = MetaData()
+# PostgreSQL keeps the log by month of `at` (see the migrations), and there every unique constraint has `at` in it.
 PREDICTIONS = Table(
     "predictions",
     METADATA,
@@ -33,19 +49,39 @@ PREDICTIONS = Table(
     Column("input", JSON, nullable=False),
     Column("prediction", JSON, nullable=False),
     Column("probabilities", JSON, nullable=False),
+    Column("row_id", String(1000), nullable=True),  # the caller's own, where the contract has an id column
 )
-Index("predictions_by_problem", PREDICTIONS.c.problem, PREDICTIONS.c.sequence)
+Index("predictions_by_version", PREDICTIONS.c.problem, PREDICTIONS.c.version, PREDICTIONS.c.sequence)
+Index("predictions_by_time", PREDICTIONS.c.problem, PREDICTIONS.c.at)
+NAMED = PREDICTIONS.c.row_id.is_not(None)
+Index(
+    "predictions_by_row",
+    PREDICTIONS.c.problem,
+    PREDICTIONS.c.row_id,
+    sqlite_where=NAMED,
+    postgresql_where=NAMED,
+)
+SHADOWS = Table(
+    "shadows",
+    METADATA,
+    Column("prediction_id", String(36), primary_key=True),  # of the answer that was sent
+    Column("version", Integer, primary_key=True),  # that would have said this
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("problem", String(64), nullable=False),
+    Column("prediction", JSON, nullable=False),
+    Column("probabilities", JSON, nullable=False),
+)
+Index("shadows_by_version", SHADOWS.c.problem, SHADOWS.c.version, SHADOWS.c.at)
+# Held, shared, by whoever adds rows on a server: who has it alone knows that all rows of smaller sequences are there.
+COMMIT_LOCK = 0x6C61626C6F67  # "lablog"
 
-BATCH_MAX = 1000
-CLOSE_SECONDS = 10.0
 PROBE_SECONDS = 2.0  # how often a database that failed is tried
-IDLE_SECONDS = 10.0  # how often a server is, while there is nothing to write
-ANSWER_SECONDS = 10.0  # after which a commit that neither succeeds nor fails counts as failed
+PAGE = 5000  # rows read at once
 
 
 @dataclass(frozen=True)
 class Logged:
-    """One answered prediction."""
+    """One answered prediction; `row_id` is the caller's own name for the row, where the contract has an id column."""
 
     prediction_id: str
     at: datetime
@@ -54,11 +90,31 @@ class Logged:
     input: dict[str, Any]
     prediction: str | float | list[str]
     probabilities: dict[str, float]
+    row_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Shadow:
+    """What another version would have answered; nobody was told."""
+
+    prediction_id: str
+    version: int
+    at: datetime
+    problem: str
+    prediction: str | float | list[str]
+    probabilities: dict[str, float]
+
+
+Entry = Logged | Shadow
 
 
 def new_prediction_id() -> str:
-    """A random UUID (RFC 9562, version 4)."""
-    return str(uuid.uuid4())
+    """A UUID (RFC 9562, version 7): its first 48 bits are the time in milliseconds, so that ids sort by it."""
+    milliseconds = time.time_ns() // 1_000_000
+    number = (milliseconds & (1 << 48) - 1) << 80 | secrets.randbits(74)
+    low = number & (1 << 62) - 1
+    high = number >> 62 & (1 << 12) - 1
+    return str(uuid.UUID(int=milliseconds << 80 | 7 << 76 | high << 64 | 0b10 << 62 | low))
 
 
 class PredictionLog:
@@ -75,11 +131,26 @@ class PredictionLog:
         self._engine = engine
         need_tables(engine)
 
-    def add(self, rows: Sequence[Logged]) -> None:
-        """Write the rows, all or none; they are on disk when this returns."""
-        values = [vars(row) | {"at": row.at.astimezone(UTC)} for row in rows]  # SQLite keeps no time zone
+    def add(self, entries: Sequence[Entry], *, again: bool = False) -> None:
+        """Write the entries, all or none; they are on disk when this returns.
+
+        Args:
+            entries: answers, and what others would have said.
+            again: some of them may be there already, and are left as they are.
+        """
+        answers = [_values(entry) for entry in entries if isinstance(entry, Logged)]
+        shadows = [_values(entry) for entry in entries if isinstance(entry, Shadow)]
         with self._engine.begin() as connection:
-            connection.execute(PREDICTIONS.insert(), values)
+            if not is_embedded(self._engine):
+                connection.execute(text("SELECT pg_advisory_xact_lock_shared(:lock)"), {"lock": COMMIT_LOCK})
+            for table, values in ((PREDICTIONS, answers), (SHADOWS, shadows)):
+                if values:
+                    connection.execute(_insert(table, connection.dialect.name, again=again), values)
+
+    def prepare(self, now: datetime) -> None:
+        """Make the tables of the months to come."""
+        with reaching(self._engine), self._engine.begin() as connection:
+            make_partitions(connection, now)
 
     def try_writing(self) -> None:
         """Write a row and take it back.
@@ -100,133 +171,73 @@ class PredictionLog:
         query = query.order_by(PREDICTIONS.c.sequence.desc()).limit(rows)
         with reaching(self._engine), self._engine.connect() as connection:
             found = connection.execute(query).mappings().all()
-        return [_logged(dict(row)) for row in reversed(found)]
+        return [_logged(row) for row in reversed(found)]
+
+    def pages(
+        self, problem: str, *, since: datetime | None = None, until: datetime | None = None, version: int | None = None
+    ) -> Iterator[list[Logged]]:
+        """The problem's predictions in the order they arrived, some thousands at a time, however many there are."""
+        query = select(PREDICTIONS).where(PREDICTIONS.c.problem == problem)
+        if version is not None:
+            query = query.where(PREDICTIONS.c.version == version)
+        if since is not None:
+            query = query.where(PREDICTIONS.c.at >= since.astimezone(UTC))
+        if until is not None:
+            query = query.where(PREDICTIONS.c.at < until.astimezone(UTC))
+        after = 0
+        while page := self._page(query.where(PREDICTIONS.c.sequence > after)):
+            after = page[-1]["sequence"]
+            yield [_logged(row) for row in page]
 
     def count(self, problem: str) -> int:
         """How many predictions of the problem are in the log."""
         query = select(func.count()).select_from(PREDICTIONS).where(PREDICTIONS.c.problem == problem)
-        with self._engine.connect() as connection:
+        with reaching(self._engine), self._engine.connect() as connection:
             return int(connection.execute(query).scalar_one())
 
+    def ids_of_row(self, problem: str, row_id: str) -> list[str]:
+        """Ids of all predictions for the caller's own row id."""
+        found = select(PREDICTIONS.c.prediction_id).where(
+            PREDICTIONS.c.problem == problem, PREDICTIONS.c.row_id == row_id
+        )
+        with reaching(self._engine), self._engine.connect() as connection:
+            return list(connection.execute(found).scalars())
 
-def _logged(row: dict[str, Any]) -> Logged:
-    del row["sequence"]
-    if row["at"].tzinfo is None:
-        row["at"] = row["at"].replace(tzinfo=UTC)
-    return Logged(**row)
+    def erase(self, problem: str, prediction_ids: Sequence[str]) -> int:
+        """Remove predictions, and what other versions would have said, for good; gives how many answers were there."""
+        with reaching(self._engine), self._engine.begin() as connection:
+            erased = 0
+            for table in (SHADOWS, PREDICTIONS):
+                those = delete(table).where(table.c.problem == problem, table.c.prediction_id.in_(prediction_ids))
+                erased = connection.execute(those).rowcount
+            return erased
 
+    def prune(self, before: datetime) -> None:
+        """Remove everything older, of all problems."""
+        moment = before.astimezone(UTC)
+        with reaching(self._engine), self._engine.begin() as connection:
+            drop_before(connection, moment)
+            for table in (SHADOWS, PREDICTIONS):
+                connection.execute(delete(table).where(table.c.at < moment))
 
-class LogWriter:
-    """Writes for a server: one thread commits what many requests hand in, each told when its rows are on disk.
-
-    The database may be away when this is made, and later: while it is, the thread looks for it.
-
-    Args:
-        engine: of the database, from `open_database`; connected to here, which may take seconds where it is away.
-    """
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._log: PredictionLog | None = None  # opened again after every failure: its tables may have gone
-        self._queue: queue.SimpleQueue[tuple[Sequence[Logged], Future[None]] | None] = queue.SimpleQueue()
-        self._reason: str | None = None
-        self._began: float | None = None  # when what the database has not answered yet was asked of it
-        self._probe()
-        self._thread = threading.Thread(target=self._run, name="prediction-log", daemon=True)
-        self._thread.start()
-
-    @property
-    def failure(self) -> str | None:
-        """Why rows cannot be written now, in a sentence; None when they can, as far as is known."""
-        began = self._began
-        if self._reason is None and began is not None and time.monotonic() - began > ANSWER_SECONDS:
-            return f"the database has not answered for {ANSWER_SECONDS:.0f} s"
-        return self._reason
-
-    def submit(self, rows: Sequence[Logged]) -> Future[None]:
-        """Hand rows in; the future is done when they are on disk, or holds the error."""
-        done: Future[None] = Future()
-        self._queue.put((rows, done))
-        return done
-
-    def close(self) -> None:
-        """Write what was handed in, then stop."""
-        self._queue.put(None)
-        self._thread.join(CLOSE_SECONDS)
-
-    def _run(self) -> None:
-        open_ = True
-        while open_:
-            try:
-                batch = [self._queue.get(timeout=self._patience())]
-            except queue.Empty:
-                self._probe()
-                continue
-            # everything that came in during the last commit shares the next one
-            while not self._queue.empty() and len(batch) < BATCH_MAX:
-                batch.append(self._queue.get())
-            open_ = None not in batch
-            self._write([item for item in batch if item is not None])
-
-    def _patience(self) -> float | None:
-        """How long to wait for rows before the database is looked for."""
-        if self._reason is not None:
-            return PROBE_SECONDS
-        return None if is_embedded(self._engine) else IDLE_SECONDS  # a file does not go away by itself
-
-    def _write(self, batch: list[tuple[Sequence[Logged], Future[None]]]) -> None:
-        if not batch:
-            return
-        for _, done in batch:
-            done.set_running_or_notify_cancel()  # from here on no one can cancel it; what was handed in is written
-        self._began = time.monotonic()
-        try:
-            self._open().add([row for rows, _ in batch for row in rows])
-        except (SQLAlchemyError, DatabaseError) as error:
-            # of the driver's the kind alone: the text holds the statement, and its parameters are what people have told
-            self._fail(error.said if isinstance(error, DatabaseError) else f"rows are refused: {type(error).__name__}")
-            logger.error("{} predictions could not be logged: {}", sum(len(rows) for rows, _ in batch), self.failure)
-            _refuse(batch, error)
-        # whatever it is, the next rows must find the thread at work
-        except Exception as error:  # noqa: BLE001  # pylint: disable=broad-exception-caught
-            self._fail(f"rows cannot be written: {type(error).__name__}")
-            logger.error("{} predictions could not be logged: {}", sum(len(rows) for rows, _ in batch), self.failure)
-            _refuse(batch, error)
-        else:
-            self._reason = None
-            for _, done in batch:
-                if not done.cancelled():
-                    done.set_result(None)
-        finally:
-            self._began = None
-
-    def _probe(self) -> None:
-        """Whether rows can be written now: a server that is sent no requests must find out by itself."""
-        self._began = time.monotonic()
-        try:
-            self._open().try_writing()
-        except DatabaseError as error:
-            if self._reason is None:
-                logger.warning("prediction log: {}", error)
-            self._fail(error.said)
-        else:
-            if self._reason is not None:
-                logger.info("the prediction log can be written to again")
-            self._reason = None
-        finally:
-            self._began = None
-
-    def _open(self) -> PredictionLog:
-        if self._log is None:
-            self._log = PredictionLog(self._engine)
-        return self._log
-
-    def _fail(self, reason: str) -> None:
-        self._reason = reason
-        self._log = None
+    def _page(self, query: Select[Any]) -> Sequence[RowMapping]:
+        with reaching(self._engine), self._engine.connect() as connection:
+            return connection.execute(query.order_by(PREDICTIONS.c.sequence).limit(PAGE)).mappings().all()
 
 
-def _refuse(batch: list[tuple[Sequence[Logged], Future[None]]], error: Exception) -> None:
-    for _, done in batch:
-        if not done.cancelled():
-            done.set_exception(error)
+def _values(entry: Entry) -> dict[str, Any]:
+    return vars(entry) | {"at": entry.at.astimezone(UTC)}  # SQLite keeps no time zone
+
+
+def _insert(table: Table, dialect: str, *, again: bool) -> Any:
+    if not again:
+        return insert(table)
+    return (postgresql if dialect == "postgresql" else sqlite).insert(table).on_conflict_do_nothing()
+
+
+def _logged(row: RowMapping) -> Logged:
+    values = dict(row)
+    del values["sequence"]
+    if values["at"].tzinfo is None:
+        values["at"] = values["at"].replace(tzinfo=UTC)
+    return Logged(**values)

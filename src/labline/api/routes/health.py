@@ -19,12 +19,14 @@ async def healthz() -> Health:
 
 @router.get("/readyz", summary="Ready for requests?", responses={503: {"model": Readiness}})
 async def readyz(services: ServicesDep, response: Response) -> Readiness:
-    """Ready when a champion is loaded and the log can be written; reasons name what is in the way, or may soon be."""
-    champion, log = services.champion, services.log
+    """Ready when a champion is loaded and answers can be logged; reasons name what is in the way, or may soon be."""
+    champion, log = services.champion, services.log.status()
     reasons = [f"champion: {champion.trouble}"] if champion.trouble else []
     if log.failure is not None:
         reasons.append(f"prediction log: {log.failure}")
-    ready = champion.current is not None and log.failure is None
+    if log.spooled:
+        reasons.append(f"prediction log: {log.spooled:,} predictions wait on this machine for the database")
+    ready = champion.current is not None and log.writable
     response.status_code = 200 if ready else 503
     return Readiness(ready=ready, reasons=reasons)
 
