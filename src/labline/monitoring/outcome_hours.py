@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 from loguru import logger
-from sqlalchemy import Connection, Engine, Row, and_, delete, select, tuple_, update
+from sqlalchemy import Connection, Engine, Row, and_, delete, or_, select, update
 
 from labline.contract import Problem
 from labline.database import alone
@@ -45,8 +45,10 @@ def count_labels(engine: Engine, problem: Problem, task: Task, now: datetime) ->
             labels = _pending(connection, problem.name, after)
             if not labels:
                 return counted
-            counted += _count(connection, problem, task, labels)
-            _give_up(connection, problem.name, now - WAIT)
+            there = _count(connection, problem, task, labels)
+            counted += len(there)
+            waiting = (label for label in labels if label.prediction_id not in there)
+            _give_up(connection, problem.name, waiting, now - WAIT)
         after = labels[-1]
 
 
@@ -75,13 +77,18 @@ def _pending(connection: Connection, problem: str, after: Row[Any] | None) -> Se
     """The next labels to count, in the order they came."""
     query = select(LABELS).where(LABELS.c.problem == problem, LABELS.c.pending)
     if after is not None:
-        place = tuple_(LABELS.c.received_at, LABELS.c.prediction_id)
-        query = query.where(place > tuple_(after.received_at, after.prediction_id))
+        came = after.received_at if after.received_at.tzinfo else after.received_at.replace(tzinfo=UTC)
+        later = and_(LABELS.c.received_at == came, LABELS.c.prediction_id > after.prediction_id)
+        query = query.where(or_(LABELS.c.received_at > came, later))
     return connection.execute(query.order_by(LABELS.c.received_at, LABELS.c.prediction_id).limit(AT_ONCE)).all()
 
 
-def _count(connection: Connection, problem: Problem, task: Task, labels: Sequence[Row[Any]]) -> int:
-    """Add the labels to the outcomes, and take away what was counted of the same predictions before."""
+def _count(connection: Connection, problem: Problem, task: Task, labels: Sequence[Row[Any]]) -> set[str]:
+    """Add the labels to the outcomes, and take away what was counted of the same predictions before.
+
+    Returns:
+        The ids of those whose predictions are in the log.
+    """
     by_id = {label.prediction_id: label for label in labels}
     versions = select(PREDICTIONS.c.prediction_id, PREDICTIONS.c.version)
     here = and_(PREDICTIONS.c.problem == problem.name, PREDICTIONS.c.prediction_id.in_(list(by_id)))
@@ -106,7 +113,7 @@ def _count(connection: Connection, problem: Problem, task: Task, labels: Sequenc
             # one that was changed meanwhile stays to be counted
             .values(counted=label.label, counted_at=label.at, pending=LABELS.c.at != label.at)
         )
-    return len(rows)
+    return set(rows.ids)
 
 
 def _outcomes(problem: Problem, task: Task, rows: LogRows, labels: Sequence[tuple[Any, Any]]) -> Outcomes:
@@ -135,7 +142,8 @@ def _add(connection: Connection, problem: str, key: _Key, more: Outcomes) -> Non
         connection.execute(update(OUTCOMES).where(here).values(values))
 
 
-def _give_up(connection: Connection, problem: str, before: datetime) -> None:
-    """Forget labels whose predictions never came."""
-    waiting = and_(LABELS.c.problem == problem, LABELS.c.pending, LABELS.c.counted.is_(None))
-    connection.execute(delete(LABELS).where(waiting, LABELS.c.received_at < before.astimezone(UTC)))
+def _give_up(connection: Connection, problem: str, labels: Iterable[Row[Any]], before: datetime) -> None:
+    """Forget those of the labels, whose predictions are not there, that have waited since before a moment."""
+    old = [label.prediction_id for label in labels if label.received_at.replace(tzinfo=UTC) < before]
+    waiting = and_(LABELS.c.problem == problem, LABELS.c.prediction_id.in_(old), LABELS.c.pending)
+    connection.execute(delete(LABELS).where(waiting))
