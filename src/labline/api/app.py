@@ -16,7 +16,7 @@ from labline import __version__
 from labline.api import problem_details
 from labline.api.champion import Champion
 from labline.api.deps import Services
-from labline.api.routes import health, home, monitor, predict
+from labline.api.routes import feedback, health, home, monitor, predict
 from labline.api.schemas import openapi
 from labline.api.workers import Worker
 from labline.config import Config, load
@@ -58,7 +58,7 @@ def create_app(config: Config | None = None, problem_name: str | None = None) ->
 
     # FastAPI's own documentation pages load their scripts from a public address; these come from the package
     app = FastAPIOffline(title=problem.title, version=__version__, lifespan=lifespan, redoc_url=None)
-    for routes in (predict, monitor, health, home):
+    for routes in (predict, feedback, monitor, health, home):
         app.include_router(routes.router)
     app.add_exception_handler(problem_details.ApiError, problem_details.on_api_error)
     app.add_exception_handler(LablineError, problem_details.on_labline_error)

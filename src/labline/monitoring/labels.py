@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from labline.contract import Problem
 from labline.database import reaching
 from labline.monitoring.prediction_log import PREDICTIONS
-from labline.monitoring.tables import LABELS
+from labline.monitoring.tables import LABELS, utc
 
 Label = str | float | list[str]
 
@@ -54,7 +54,7 @@ class Feedback(BaseModel):
 def feedback_type(problem: Problem) -> TypeAdapter[list[Any]]:
     """The body of POST /feedback: a list of `{prediction_id, label, at}`, the label as the contract has it."""
     item = create_model(
-        "Feedback item",
+        "FeedbackItem",
         __config__=ConfigDict(extra="forbid", frozen=True),
         prediction_id=(str, Field(min_length=1, max_length=36, description="As /predict answered it.")),
         label=(_label_type(problem), Field(description=f"The true {problem.target}.")),
@@ -118,7 +118,7 @@ def _known(connection: Connection, problem: str, ids: Sequence[str]) -> dict[str
         some = ids[start : start + AT_ONCE]
         query = select(LABELS.c.prediction_id, LABELS.c.at)
         query = query.where(LABELS.c.problem == problem, LABELS.c.prediction_id.in_(some))
-        found |= {name: _utc(at) for name, at in connection.execute(query)}
+        found |= {name: utc(at) for name, at in connection.execute(query)}
     return found
 
 
@@ -131,10 +131,6 @@ def _logged(connection: Connection, problem: str, ids: Sequence[str]) -> set[str
         query = query.where(PREDICTIONS.c.problem == problem, PREDICTIONS.c.prediction_id.in_(some))
         found.update(connection.scalars(query))
     return found
-
-
-def _utc(at: datetime) -> datetime:
-    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)  # SQLite keeps no time zone
 
 
 def _not_ahead(at: datetime) -> datetime:

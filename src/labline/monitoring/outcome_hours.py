@@ -17,7 +17,7 @@ from labline.model.tasks import Task
 from labline.monitoring.log_rows import LogRows, measurable, moments, read_rows
 from labline.monitoring.outcomes import Outcomes, outcomes_of
 from labline.monitoring.prediction_log import PREDICTIONS
-from labline.monitoring.tables import LABELS, OUTCOMES
+from labline.monitoring.tables import LABELS, OUTCOMES, utc
 
 LOCK = 0x6C61626C6162  # "lablab"
 AT_ONCE = 500
@@ -62,7 +62,7 @@ def read_outcomes(
         query = query.where(OUTCOMES.c.hour >= since.astimezone(UTC))
     if until is not None:
         query = query.where(OUTCOMES.c.hour < until.astimezone(UTC))
-    return {hour.replace(tzinfo=UTC): Outcomes.model_validate(found) for hour, found in connection.execute(query)}
+    return {utc(hour): Outcomes.model_validate(found) for hour, found in connection.execute(query)}
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def _pending(connection: Connection, problem: str, after: Row[Any] | None) -> Se
     """The next labels to count, in the order they came."""
     query = select(LABELS).where(LABELS.c.problem == problem, LABELS.c.pending)
     if after is not None:
-        came = after.received_at if after.received_at.tzinfo else after.received_at.replace(tzinfo=UTC)
+        came = utc(after.received_at)
         later = and_(LABELS.c.received_at == came, LABELS.c.prediction_id > after.prediction_id)
         query = query.where(or_(LABELS.c.received_at > came, later))
     return connection.execute(query.order_by(LABELS.c.received_at, LABELS.c.prediction_id).limit(AT_ONCE)).all()
@@ -144,6 +144,6 @@ def _add(connection: Connection, problem: str, key: _Key, more: Outcomes) -> Non
 
 def _give_up(connection: Connection, problem: str, labels: Iterable[Row[Any]], before: datetime) -> None:
     """Forget those of the labels, whose predictions are not there, that have waited since before a moment."""
-    old = [label.prediction_id for label in labels if label.received_at.replace(tzinfo=UTC) < before]
+    old = [label.prediction_id for label in labels if utc(label.received_at) < before]
     waiting = and_(LABELS.c.problem == problem, LABELS.c.prediction_id.in_(old), LABELS.c.pending)
     connection.execute(delete(LABELS).where(waiting))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -111,3 +113,8 @@ RETRAININGS = Table(
     Column("version", Integer),  # of the challenger; NULL while it trains, and where that failed
 )
 Index("retrainings_by_problem", RETRAININGS.c.problem, RETRAININGS.c.entry)
+
+
+def utc(at: datetime) -> datetime:
+    """A time that was read, in UTC: SQLite keeps no time zone, and a server gives its own."""
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)

@@ -15,7 +15,7 @@ from labline.database import alone, is_embedded, reaching
 from labline.monitoring.log_rows import LogRows, read_rows
 from labline.monitoring.prediction_log import COMMIT_LOCK, PREDICTIONS
 from labline.monitoring.profile import Profile
-from labline.monitoring.tables import CURSORS, TALLIES
+from labline.monitoring.tables import CURSORS, TALLIES, utc
 from labline.monitoring.tally import Tally, tally
 
 LOCK = 0x6C616274616C  # "labtal"
@@ -82,7 +82,7 @@ def read_hours(
     if until is not None:
         query = query.where(TALLIES.c.hour < until.astimezone(UTC))
     found = connection.execute(query.order_by(TALLIES.c.hour))
-    return [Hour(hour.replace(tzinfo=UTC), rows, Tally.load(data)) for hour, rows, data in found]
+    return [Hour(utc(hour), rows, Tally.load(data)) for hour, rows, data in found]
 
 
 def rows_by_hour(
@@ -94,7 +94,7 @@ def rows_by_hour(
         query = query.where(TALLIES.c.hour >= since.astimezone(UTC))
     if until is not None:
         query = query.where(TALLIES.c.hour < until.astimezone(UTC))
-    return {hour.replace(tzinfo=UTC): rows for hour, rows in connection.execute(query)}
+    return {utc(hour): rows for hour, rows in connection.execute(query)}
 
 
 def mark_stale(connection: Connection, problem: str, moments: Iterable[datetime]) -> None:
@@ -201,7 +201,7 @@ def _recount(engine: Engine, counting: Counting) -> None:
     with reaching(engine), engine.connect() as connection:
         hours = connection.execute(stale).scalars().all()
     for hour in hours:
-        begin = hour.replace(tzinfo=UTC)
+        begin = utc(hour)
         with alone(engine, LOCK) as connection:
             here = and_(_of(TALLIES, counting), TALLIES.c.hour == begin)
             # first of all: who erases more of this hour from now on waits, and then marks it again

@@ -4,6 +4,7 @@ from labline.pipeline.card import card
 from labline.pipeline.champion import Served, champion, served, served_from
 from labline.pipeline.data import Checked, check, prepare
 from labline.pipeline.drafting import Drafted, draft
+from labline.pipeline.feedback import feedback
 from labline.pipeline.monitoring import monitor, monitor_frame, report
 from labline.pipeline.predicting import predict, score
 from labline.pipeline.problem import open_problem
@@ -25,6 +26,7 @@ __all__ = [
     "champion",
     "check",
     "draft",
+    "feedback",
     "history",
     "holdout_figures",
     "leaderboard",
