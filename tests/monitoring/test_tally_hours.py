@@ -11,17 +11,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from sqlalchemy import delete, text
+from sqlalchemy import select, text
 
 from labline.config import Config
 from labline.database import open_database
 from labline.migrations import migrate
 from labline.model.bundle import PROFILE_FILE, Bundle
+from labline.monitoring.labels import Told, keep
 from labline.monitoring.log_rows import read_rows
 from labline.monitoring.prediction_log import COMMIT_LOCK, PREDICTIONS, PredictionLog
 from labline.monitoring.profile import Profile
+from labline.monitoring.tables import LABELS
 from labline.monitoring.tally import Tally
-from labline.monitoring.tally_hours import Counting, count_rows, mark_stale, read_hours, rows_by_hour
+from labline.monitoring.tally_hours import Counting, count_rows, read_hours, rows_by_hour
 from tests.monitoring.traffic import NOON, Traffic
 
 HOUR = timedelta(hours=1)
@@ -95,14 +97,26 @@ def test_another_profile_has_everything_counted_again(traffic: Traffic) -> None:
 def test_erased_rows_are_gone_from_their_hour_alone(traffic: Traffic) -> None:
     rows = traffic.log(traffic.rows(130))
     count_rows(traffic.engine, traffic.counting)
-    erased = rows[:10] + rows[120:]
-    with traffic.engine.begin() as connection:
-        ids = [row.prediction_id for row in erased]
-        connection.execute(delete(PREDICTIONS).where(PREDICTIONS.c.prediction_id.in_(ids)))
-        mark_stale(connection, "obesity", [row.at for row in erased])
+    erased = [row.prediction_id for row in rows[:10] + rows[120:]]
+    keep(traffic.engine, "obesity", [Told(name, traffic.problem.classes[0], NOON) for name in erased[1:]], NOON)
+    assert PredictionLog(traffic.engine).erase("obesity", erased) == 20
     count_rows(traffic.engine, traffic.counting)
     assert by_hour(traffic) == {NOON: 50, NOON + HOUR: 60}
     np.testing.assert_allclose(whole(traffic).figures, recounted(traffic).figures)
+    with traffic.engine.connect() as connection:
+        assert connection.execute(select(LABELS.c.prediction_id)).all() == []
+
+
+def test_what_was_counted_outlives_the_rows_and_their_labels_do_not(traffic: Traffic) -> None:
+    rows = traffic.log(traffic.rows(130))
+    labels = [Told(row.prediction_id, str(row.prediction), NOON) for row in rows]
+    keep(traffic.engine, "obesity", labels, NOON + HOUR)
+    count_rows(traffic.engine, traffic.counting)
+    PredictionLog(traffic.engine).prune(NOON + 2 * HOUR)
+    count_rows(traffic.engine, traffic.counting)
+    assert by_hour(traffic) == {NOON: 60, NOON + HOUR: 60, NOON + 2 * HOUR: 10}
+    with traffic.engine.connect() as connection:
+        assert len(connection.execute(select(LABELS.c.prediction_id)).all()) == 10
 
 
 def _count(work: tuple[str, Path, int]) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -95,14 +94,6 @@ def rows_by_hour(
     if until is not None:
         query = query.where(TALLIES.c.hour < until.astimezone(UTC))
     return {utc(hour): rows for hour, rows in connection.execute(query)}
-
-
-def mark_stale(connection: Connection, problem: str, moments: Iterable[datetime]) -> None:
-    """Say, in the transaction that erases rows of the log, at which moments they were: their hours are counted again."""
-    hours = {at.astimezone(UTC).replace(minute=0, second=0, microsecond=0) for at in moments}
-    for hour in sorted(hours):
-        here = and_(TALLIES.c.problem == problem, TALLIES.c.hour == hour)
-        connection.execute(update(TALLIES).where(here).values(stale=True))
 
 
 def _of(table: type[TALLIES] | object, counting: Counting) -> ColumnElement[bool]:
