@@ -100,7 +100,9 @@ def test_a_label_that_comes_before_its_prediction_is_counted_when_that_is_there(
 def test_a_label_whose_prediction_never_comes_is_forgotten(traffic: Traffic) -> None:
     [row] = traffic.log(traffic.rows(1))
     label = traffic.problem.classes[0]
-    keep(traffic.engine, "obesity", [Told(new_prediction_id(), label, NOON), Told(row.prediction_id, label, NOON)], NOON)
+    keep(
+        traffic.engine, "obesity", [Told(new_prediction_id(), label, NOON), Told(row.prediction_id, label, NOON)], NOON
+    )
     for days in (0, 1):
         count_labels(traffic.engine, traffic.problem, traffic.bundle.task, NOON + WAIT + timedelta(days))
         with traffic.engine.connect() as connection:

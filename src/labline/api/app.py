@@ -18,6 +18,7 @@ from labline.api.champion import Champion
 from labline.api.deps import Services
 from labline.api.routes import feedback, health, home, monitor, predict
 from labline.api.schemas import openapi
+from labline.api.watching import Watching
 from labline.api.workers import Worker
 from labline.config import Config, load
 from labline.database import open_database
@@ -50,8 +51,11 @@ def create_app(config: Config | None = None, problem_name: str | None = None) ->
         app.state.services = Services(config, problem, champion, log, registry_worker, summary_worker, report_worker)
         await champion.start()
         following = asyncio.create_task(champion.follow())
+        app.state.watching = Watching(app.state.services)
+        watching = asyncio.create_task(app.state.watching.run())
         yield
         following.cancel()
+        watching.cancel()
         await log.close()
         for worker in (registry_worker, summary_worker, report_worker):
             worker.stop()

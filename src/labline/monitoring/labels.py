@@ -63,7 +63,7 @@ def feedback_type(problem: Problem) -> TypeAdapter[list[Any]]:
             Field(default=None, description="Since when it is known, with a time zone; now if none."),
         ),
     )
-    return TypeAdapter(Annotated[list[item], Field(min_length=1, max_length=LABELS_MAX)])  # type: ignore[valid-type]
+    return TypeAdapter(Annotated[list[item], Field(min_length=1, max_length=LABELS_MAX)])
 
 
 def told(items: Sequence[Any], now: datetime) -> list[Told]:
@@ -96,9 +96,7 @@ def keep(engine: Engine, problem: str, labels: Sequence[Told], now: datetime) ->
 
 
 def _write(connection: Connection, problem: str, labels: Sequence[Told], now: datetime) -> None:
-    rows = [
-        {"problem": problem, "received_at": now.astimezone(UTC), "pending": True, **vars(one)} for one in labels
-    ]
+    rows = [{"problem": problem, "received_at": now.astimezone(UTC), "pending": True, **vars(one)} for one in labels]
     if not rows:
         return
     insert = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(LABELS)
@@ -142,8 +140,8 @@ def _not_ahead(at: datetime) -> datetime:
 def _label_type(problem: Problem) -> Any:
     """The type of one label, by the contract."""
     if problem.task == "regression":
-        limits = {"ge": problem.value.minimum, "le": problem.value.maximum}
-        return Annotated[float, Field(strict=True, allow_inf_nan=False, **limits)]  # type: ignore[arg-type]
+        low, high = problem.value.minimum, problem.value.maximum
+        return Annotated[float, Field(strict=True, allow_inf_nan=False, ge=low, le=high)]
     one: Any = Literal[problem.classes]
     if problem.task != "multilabel":
         return one

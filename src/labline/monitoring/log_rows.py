@@ -48,15 +48,27 @@ class LogRows:
     def __len__(self) -> int:
         return len(self.sequences)
 
+    @property
+    def first(self) -> datetime | None:
+        """When the earliest was answered; None where there are none."""
+        return None if not len(self) else self.at.min().astype(datetime).replace(tzinfo=UTC)
+
+    @property
+    def last(self) -> datetime | None:
+        """When the latest was answered; None where there are none."""
+        return None if not len(self) else self.at.max().astype(datetime).replace(tzinfo=UTC)
+
     def take(self, rows: NDArray[np.intp]) -> LogRows:
         """Some of the rows, by position."""
         return LogRows(
-            self.sequences[rows],
-            self.ids[rows],
-            self.at[rows],
-            *([values[row] for row in rows] for values in (self.inputs, self.predictions, self.probabilities)),  # type: ignore[arg-type]
-            [self.labels[row] for row in rows],
-            self.labelled_at[rows],
+            sequences=self.sequences[rows],
+            ids=self.ids[rows],
+            at=self.at[rows],
+            inputs=[self.inputs[row] for row in rows],
+            predictions=[self.predictions[row] for row in rows],
+            probabilities=[self.probabilities[row] for row in rows],
+            labels=[self.labels[row] for row in rows],
+            labelled_at=self.labelled_at[rows],
         )
 
     def given(self, problem: Problem) -> Columns:
@@ -122,7 +134,7 @@ def read_rows(
     version: int | None,
     *where: ColumnElement[bool],
     limit: int | None = None,
-    order: Literal["first", "last"] = "first",
+    order: Literal["first", "last", "latest"] = "first",
     labels: bool = True,
 ) -> LogRows:
     """Rows that one version, or any, answered.
@@ -133,14 +145,16 @@ def read_rows(
         version: None: all versions.
         where: conditions on the log, or on the labels beside it.
         limit: at most so many rows.
-        order: which ones where there are more: those that arrived first or last.
+        order: which ones where there are more: those that arrived first or last, or those answered latest, for which
+            conditions on the time are fast.
         labels: whether labels are looked for.
     """
     query = _query(labels=labels).where(PREDICTIONS.c.problem == problem, *where)
     if version is not None:
         query = query.where(PREDICTIONS.c.version == version)
-    sequence = PREDICTIONS.c.sequence
-    query = query.order_by(sequence if order == "first" else sequence.desc()).limit(limit)
+    log = PREDICTIONS.c
+    orders = {"first": log.sequence, "last": log.sequence.desc(), "latest": log.at.desc()}
+    query = query.order_by(orders[order]).limit(limit)
     found = connection.execute(query).all()
     return _rows(found if order == "first" else found[::-1])
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, Engine, and_, delete, func, select, text, update
+from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, delete, func, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from labline.contract import Problem
@@ -96,8 +96,8 @@ def rows_by_hour(
     return {utc(hour): rows for hour, rows in connection.execute(query)}
 
 
-def _of(table: type[TALLIES] | object, counting: Counting) -> ColumnElement[bool]:
-    return and_(table.c.problem == counting.problem.name, table.c.version == counting.version)  # type: ignore[attr-defined]
+def _of(table: Table, counting: Counting) -> ColumnElement[bool]:
+    return and_(table.c.problem == counting.problem.name, table.c.version == counting.version)
 
 
 def _begin(engine: Engine, counting: Counting) -> None:
@@ -205,22 +205,15 @@ def _recount(engine: Engine, counting: Counting) -> None:
 
 
 def _tally_of_hour(connection: Connection, counting: Counting, begin: datetime) -> Tally | None:
-    through, after, whole = _cursor(connection, counting) or 0, 0, None
-    log = PREDICTIONS.c
-    while True:
-        rows = read_rows(
-            connection,
-            counting.problem.name,
-            counting.version,
-            log.at >= begin,
-            log.at < begin + HOUR,
-            log.sequence > after,
-            log.sequence <= through,
-            limit=ROWS_AT_ONCE,
-            labels=False,
-        )
-        if not len(rows):
-            return whole
-        part = counting.tally(rows)
-        whole = part if whole is None else whole + part
-        after = int(rows.sequences[-1])
+    """The tally of the rows that were counted before and are still there, read a minute at a time."""
+    through = _cursor(connection, counting) or 0
+    log, whole = PREDICTIONS.c, None
+    for minute in range(60):
+        start = begin + timedelta(minutes=minute)
+        here = (log.at >= start, log.at < start + timedelta(minutes=1), log.sequence <= through)
+        name, version = counting.problem.name, counting.version
+        rows = read_rows(connection, name, version, *here, order="latest", labels=False)
+        if len(rows):
+            part = counting.tally(rows)
+            whole = part if whole is None else whole + part
+    return whole

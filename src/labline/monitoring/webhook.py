@@ -53,7 +53,7 @@ def post(url: str, secret: str, identifier: str, body: str, *, now: float, secon
         raise WebhookError(f"the webhook's receiver {said}", mend="see monitoring.webhook_url") from error
     except (OSError, ValueError) as error:  # a silence after the request was sent; an answer that is not HTTP
         raise WebhookError(f"the webhook's receiver failed: {error}", mend="see monitoring.webhook_url") from error
-    if not HTTPStatus(status).is_success:
+    if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
         raise WebhookError(f"the webhook's receiver answered {status}", mend="see monitoring.webhook_url")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -12,6 +13,7 @@ from labline.contract.examples import example_value
 from labline.model.bundle import Bundle
 from labline.monitoring.kinds import ReportKind
 from labline.monitoring.summary import Summary
+from labline.pipeline import History, Page
 
 
 @lru_cache(maxsize=1)
@@ -33,13 +35,18 @@ def home_page(problem: Problem, bundle: Bundle | None, version: int | None, trou
     )
 
 
-def monitor_page(bundle: Bundle, summary: Summary) -> str:
-    """A summary as a page."""
+def monitor_page(bundle: Bundle, summary: Summary, history: History | None) -> str:
+    """A summary as a page, with the history beside it where it is known."""
     return (
         _templates()
         .get_template("monitor.html")
-        .render(problem=bundle.problem, bundle=bundle, summary=summary, reports=list(ReportKind))
+        .render(problem=bundle.problem, bundle=bundle, summary=summary, history=history, reports=list(ReportKind))
     )
+
+
+def reports_page(problem: Problem, pages: Sequence[Page]) -> str:
+    """Links to the report pages that are kept."""
+    return _templates().get_template("reports.html").render(problem=problem, pages=pages)
 
 
 def _field(name: str, column: Column) -> dict[str, Any]:
