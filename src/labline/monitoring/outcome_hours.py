@@ -92,7 +92,7 @@ def _count(connection: Connection, problem: Problem, task: Task, labels: Sequenc
     by_id = {label.prediction_id: label for label in labels}
     versions = select(PREDICTIONS.c.prediction_id, PREDICTIONS.c.version)
     here = and_(PREDICTIONS.c.problem == problem.name, PREDICTIONS.c.prediction_id.in_(list(by_id)))
-    version_of = {name: version for name, version in connection.execute(versions.where(here))}
+    version_of = {row.prediction_id: row.version for row in connection.execute(versions.where(here))}
     rows = read_rows(connection, problem.name, None, PREDICTIONS.c.prediction_id.in_(list(by_id)), labels=False)
     hours = rows.at.astype("datetime64[h]")
     groups: dict[_Key, list[int]] = {}

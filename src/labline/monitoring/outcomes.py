@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from labline.contract import Problem
 from labline.model.tasks import Scores, Target, Task
+from labline.monitoring.estimation import Estimate
 
 RANKS = 1000  # bins of the positive class's probability, from which metrics that look at the order alone are made
 DRAWS = 300
@@ -61,16 +62,6 @@ class Outcomes(BaseModel):
         )
 
 
-class Figure(BaseModel):
-    """A metric of labelled predictions with its 95 % interval; without ends where none is known."""
-
-    model_config = ConfigDict(frozen=True)
-
-    value: float
-    low: float | None = None
-    high: float | None = None
-
-
 @dataclass(frozen=True)
 class Labelled:
     """Predictions whose labels are known.
@@ -102,7 +93,7 @@ def outcomes_of(problem: Problem, task: Task, found: Labelled) -> Outcomes:
     )
 
 
-def figures_of(problem: Problem, outcomes: Outcomes) -> dict[str, Figure]:
+def figures_of(problem: Problem, outcomes: Outcomes) -> dict[str, Estimate]:
     """Metrics by the contract's names, the contract's own first; none where no label is known.
 
     Means have a normal interval, their roots its roots; what is made of counts has one from counts drawn again with
@@ -152,7 +143,7 @@ def _of_values(_task: Task, found: Labelled) -> tuple[dict[str, int], dict[str, 
     return {}, losses
 
 
-def _class_figures(outcomes: Outcomes, count: int) -> dict[str, Figure]:
+def _class_figures(outcomes: Outcomes, count: int) -> dict[str, Estimate]:
     table = np.zeros((count, count))
     ranks = np.zeros((RANKS, 2))
     for name, rows in outcomes.cells.items():
@@ -164,52 +155,52 @@ def _class_figures(outcomes: Outcomes, count: int) -> dict[str, Figure]:
     return figures | {"log_loss": _mean(outcomes, "log_loss")}
 
 
-def _label_figures(outcomes: Outcomes, count: int) -> dict[str, Figure]:
+def _label_figures(outcomes: Outcomes, count: int) -> dict[str, Estimate]:
     kinds = ("right", "given", "true")
     right, given, true = np.array(
         [[outcomes.cells.get(f"{kind},{label}", 0) for label in range(count)] for kind in kinds], dtype=np.float64
     )
     each = 2 * right / np.maximum(given + true, 1)
     return {
-        "f1_weighted": Figure(value=float((each * true).sum() / max(true.sum(), 1))),
-        "f1_micro": Figure(value=float(2 * right.sum() / max(given.sum() + true.sum(), 1))),
-        "f1_macro": Figure(value=float(each.mean())),
+        "f1_weighted": Estimate(value=float((each * true).sum() / max(true.sum(), 1))),
+        "f1_micro": Estimate(value=float(2 * right.sum() / max(given.sum() + true.sum(), 1))),
+        "f1_macro": Estimate(value=float(each.mean())),
         "jaccard": _mean(outcomes, "jaccard"),
         "log_loss": _mean(outcomes, "log_loss"),
     }
 
 
-def _value_figures(outcomes: Outcomes, _count: int) -> dict[str, Figure]:
+def _value_figures(outcomes: Outcomes, _count: int) -> dict[str, Estimate]:
     squares = _mean(outcomes, "rmse")
     figures = {"rmse": _root(squares), "mae": _mean(outcomes, "mae")}
     total, total_squares = outcomes.sums["target"]
     spread = total_squares / outcomes.rows - (total / outcomes.rows) ** 2
     if spread > 0:
-        figures["r2"] = Figure(value=1 - squares.value / spread)
+        figures["r2"] = Estimate(value=1 - squares.value / spread)
     if "rmsle" in outcomes.sums:
         figures["rmsle"] = _root(_mean(outcomes, "rmsle"))
     return figures
 
 
-def _mean(outcomes: Outcomes, name: str) -> Figure:
+def _mean(outcomes: Outcomes, name: str) -> Estimate:
     """The mean of a loss by row, with its normal interval."""
     total, squares = outcomes.sums[name]
     mean = total / outcomes.rows
     if outcomes.rows < 2:
-        return Figure(value=mean)
+        return Estimate(value=mean)
     error = np.sqrt(max(squares / outcomes.rows - mean**2, 0.0) / (outcomes.rows - 1))
-    return Figure(value=mean, low=float(max(mean - Z * error, 0.0)), high=float(mean + Z * error))
+    return Estimate(value=mean, low=float(max(mean - Z * error, 0.0)), high=float(mean + Z * error))
 
 
-def _root(mean: Figure) -> Figure:
-    return Figure(**{end: None if found is None else float(np.sqrt(found)) for end, found in mean})
+def _root(mean: Estimate) -> Estimate:
+    return Estimate(**{end: None if found is None else float(np.sqrt(found)) for end, found in mean})
 
 
 Metric = Callable[[NDArray[Any]], NDArray[np.float64]]
 """Of counts of shape (draws, rows, columns), the metric of every draw, shape (draws,)."""
 
 
-def _drawn(counts: NDArray[np.float64], metrics: Mapping[str, Metric]) -> dict[str, Figure]:
+def _drawn(counts: NDArray[np.float64], metrics: Mapping[str, Metric]) -> dict[str, Estimate]:
     """Metrics of counts, with the intervals of those drawn from them again."""
     total = int(counts.sum())
     draws = np.random.default_rng(SEED).multinomial(total, (counts / total).ravel(), DRAWS)
@@ -217,7 +208,7 @@ def _drawn(counts: NDArray[np.float64], metrics: Mapping[str, Metric]) -> dict[s
     figures = {}
     for name, metric in metrics.items():
         low, high = np.nanquantile(metric(draws), [0.025, 0.975])
-        figures[name] = Figure(value=float(metric(counts[None])[0]), low=float(low), high=float(high))
+        figures[name] = Estimate(value=float(metric(counts[None])[0]), low=float(low), high=float(high))
     return figures
 
 

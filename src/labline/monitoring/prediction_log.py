@@ -206,7 +206,7 @@ class PredictionLog:
             return list(connection.execute(found).scalars())
 
     def erase(self, problem: str, prediction_ids: Sequence[str]) -> int:
-        """Remove predictions, their labels, and what others would have said, for good; gives how many answers there were."""
+        """Remove predictions, their labels, and what others would have said, for good; gives how many there were."""
         with reaching(self._engine), self._engine.begin() as connection:
             erased = 0
             there = (PREDICTIONS.c.problem == problem, PREDICTIONS.c.prediction_id.in_(prediction_ids))

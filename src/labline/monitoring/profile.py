@@ -10,11 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from labline.contract import Column, Columns, Problem, TextColumn, is_missing
+from labline.contract import Column, Columns, DateTimeColumn, LabelsColumn, Problem, TextColumn, is_missing
 from labline.model.tasks import Scores, Task
+from labline.monitoring.dependence import Dependence, fit_dependence
+from labline.monitoring.estimation import Estimator
 from labline.monitoring.texts import familiar_words, measures_of_texts
 
 KNOTS = 256
+EVEN_KNOTS = 256  # besides, so that no two are far apart in the column's unit: areas between distributions need them
+GRADES_MAX = 32  # values that are like grades: there is nothing in between
+TAILS = 0.001  # of the values on either side; even knots go as far beyond these as they lie apart
 EXACT_ROWS = 1000  # so few are kept value by value
 TEXTS_MAX = 20_000  # whose words are looked at: to count those of millions would take as long as training
 NAMES_MAX = 1000  # of an open column there may be any number
@@ -37,11 +42,12 @@ ANSWER = Measure(PREDICTION, PREDICTION)  # a column of this name would be anoth
 
 
 class NumberProfile(BaseModel):
-    """A number's distribution: its empirical distribution function at about 256 knots, from both sides.
+    """A number's distribution: its empirical distribution function at knots, from both sides.
 
     `below[i]` is the share of values < knots[i], `upto[i]` the share ≤ knots[i]: a heavy value is a step of its own.
     `sums[i]` adds up the values above knots[i - 1] up to knots[i]: with them areas between two distribution functions
-    are exact. The knots are quantiles; of 1,000 values or fewer, every value is one.
+    are exact. The knots are 256 quantiles, or all values where they are fewer, and as many evenly spread; of 1,000 rows
+    or fewer, or of 32 values or fewer, just these values.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -78,6 +84,11 @@ class CategoryProfile(BaseModel):
         """How many names there were: of lists, more or fewer than rows."""
         return sum(self.counts.values()) + self.others
 
+    @property
+    def met_once(self) -> int:
+        """How many of the names occur just once."""
+        return sum(count == 1 for count in self.counts.values())
+
 
 Reference = NumberProfile | CategoryProfile
 
@@ -102,6 +113,9 @@ class Profile(BaseModel):
     texts: dict[str, TextProfile] = {}
     prediction: NumberProfile | CategoryProfile
     holdout: dict[str, float]
+    dependence: Dependence | None = None
+    estimator: Estimator | None = None
+    target: NumberProfile | CategoryProfile | None = None
 
     @property
     def references(self) -> dict[Measure, Reference]:
@@ -114,9 +128,19 @@ class Profile(BaseModel):
 
 
 def make_profile(
-    problem: Problem, columns: Columns, task: Task, holdout_scores: Scores, holdout: Mapping[str, float]
+    problem: Problem,
+    columns: Columns,
+    task: Task,
+    holdout_scores: Scores,
+    holdout: Mapping[str, float],
+    estimator: Estimator | None = None,
+    target: NDArray[Any] | None = None,
 ) -> Profile:
-    """The profile of training columns and held-out predictions."""
+    """The profile of training columns and held-out predictions.
+
+    Of predictions those for held-out rows alone: for rows it was trained on, a model answers otherwise than for new
+    ones, and a window would seem to have drifted. Columns do not depend on the model, and training rows are many.
+    """
     profiles = {name: profile_of(columns[name], column) for name, column in problem.columns.items()}
     texts = [name for name, column in problem.columns.items() if isinstance(column, TextColumn)]
     return Profile(
@@ -126,7 +150,19 @@ def make_profile(
         texts={name: profile_text(columns[name]) for name in texts},
         prediction=profile_of(task.decisions(holdout_scores)),
         holdout=dict(holdout),
+        dependence=fit_dependence(paired(problem, columns)),
+        estimator=estimator,
+        target=None if target is None else profile_of(target),
     )
+
+
+def paired(problem: Problem, columns: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """What is measured of the columns that can go together: one value a row, and not the time, which goes on."""
+    return {
+        name: measured(columns[name], column)
+        for name, column in problem.columns.items()
+        if name in columns and not isinstance(column, LabelsColumn | DateTimeColumn)
+    }
 
 
 def profile_text(texts: NDArray[np.object_]) -> TextProfile:
@@ -175,10 +211,7 @@ def profile_numbers(values: NDArray[np.float64]) -> NumberProfile:
         return NumberProfile(
             rows=len(values), missing=len(values), mean=0, deviation=0, knots=(), below=(), upto=(), sums=()
         )
-    if len(known) <= EXACT_ROWS:
-        knots = np.unique(known)
-    else:
-        knots = np.unique(np.quantile(known, np.linspace(0, 1, KNOTS), method="inverted_cdf"))
+    knots = _knots(known)
     upto = np.searchsorted(known, knots, side="right")
     return NumberProfile(
         rows=len(values),
@@ -188,8 +221,21 @@ def profile_numbers(values: NDArray[np.float64]) -> NumberProfile:
         knots=tuple(knots.tolist()),
         below=tuple((np.searchsorted(known, knots, side="left") / len(known)).tolist()),
         upto=tuple((upto / len(known)).tolist()),
-        sums=tuple(np.add.reduceat(known, np.concatenate([[0], upto[:-1]])).tolist()),
+        sums=tuple(np.bincount(np.searchsorted(knots, known), weights=known, minlength=len(knots)).tolist()),
     )
+
+
+def _knots(known: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of sorted values: ascending, each once."""
+    values = np.unique(known)
+    if len(known) <= EXACT_ROWS or len(values) <= GRADES_MAX:
+        return values
+    if len(values) > KNOTS:
+        values = np.quantile(known, np.linspace(0, 1, KNOTS), method="inverted_cdf")
+    low, high = np.quantile(known, [TAILS, 1 - TAILS])
+    # a wild value must not draw all of them to itself
+    even = np.linspace(max(known[0], 2 * low - high), min(known[-1], 2 * high - low), EVEN_KNOTS)
+    return np.unique(np.concatenate([values, even]))
 
 
 def profile_names(

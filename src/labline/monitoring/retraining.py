@@ -13,7 +13,7 @@ from labline.config.monitoring import Monitoring
 from labline.database import alone, reaching
 from labline.errors import LablineError
 from labline.model.tasks import greater_is_better
-from labline.monitoring.outcomes import Figure
+from labline.monitoring.estimation import Estimate
 from labline.monitoring.tables import RETRAININGS, utc
 
 LOCK = 0x6C6162726574  # "labret"
@@ -44,7 +44,7 @@ class Measured:
 
     metric: str
     labelled: int
-    figure: Figure
+    figure: Estimate
     holdout: float
     holdout_rows: int
 
@@ -84,7 +84,7 @@ def decide(settings: Monitoring, past: Past | None, measured: Measured | None, l
 
 
 def choose(
-    metric: str, loss: str, figures: Mapping[str, Figure], holdout: Mapping[str, float], labelled: int, rows: int
+    metric: str, loss: str, figures: Mapping[str, Estimate], holdout: Mapping[str, float], labelled: int, rows: int
 ) -> Measured | None:
     """The contract's metric, or else the loss, whichever has an interval and a figure of the hold-out."""
     for name in (metric, loss, "jaccard", "mae"):

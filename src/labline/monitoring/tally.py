@@ -23,6 +23,8 @@ from labline.contract import (
     is_missing,
 )
 from labline.errors import DataError
+from labline.model.tasks import Scores
+from labline.monitoring.estimation import Estimate
 from labline.monitoring.profile import (
     ANSWER,
     VALUE,
@@ -64,6 +66,16 @@ class NumberCounts:
     def known(self) -> int:
         """How many values there are."""
         return int(self.slots.sum())
+
+    @property
+    def below(self) -> NDArray[np.float64]:
+        """Share of the values below each knot."""
+        return np.cumsum(self.slots)[0:-1:2] / max(self.known, 1)
+
+    @property
+    def upto(self) -> NDArray[np.float64]:
+        """Share of the values up to each knot."""
+        return np.cumsum(self.slots)[1::2] / max(self.known, 1)
 
 
 @dataclass(frozen=True)
@@ -153,7 +165,8 @@ class Tally:
 
 def width(profile: Profile) -> int:
     """How many figures a tally against the profile has."""
-    return sum(_width(reference) for reference in profile.references.values())
+    counts = sum(_width(reference) for reference in profile.references.values())
+    return counts + (profile.estimator.width if profile.estimator is not None else 0)
 
 
 def _width(reference: Reference) -> int:
@@ -168,6 +181,7 @@ def tally(
     columns: Mapping[str, NDArray[Any]],
     predictions: NDArray[Any],
     *,
+    scores: Scores | None = None,
     given: Columns | None = None,
 ) -> Tally:
     """Count rows against a profile.
@@ -177,6 +191,7 @@ def tally(
         problem: its contract.
         columns: plain columns, shape (rows,) each, under the contract's policies; one that is not known is left out.
         predictions: classes, values, or tuples of labels, shape (rows,).
+        scores: probabilities of shape (rows, classes), or values of shape (rows,); without them nothing is estimated.
         given: the columns before any policy clipped or dropped a value; None where that is not known.
     """
     before = columns if given is None else given
@@ -200,7 +215,22 @@ def tally(
         figures.append(counted)
         if new:
             strangers[str(measure)] = dict(new.most_common(STRANGERS_MAX))
+    estimator = profile.estimator
+    if estimator is not None:
+        if scores is None or not len(scores):
+            figures.append(np.zeros(estimator.width))
+        else:
+            figures.append(estimator.sums(scores, predictions))
     return Tally(len(predictions), np.concatenate(figures), strangers)
+
+
+def estimates_of(profile: Profile, counted: Tally) -> dict[str, Estimate]:
+    """What a tally says of the performance, without labels; empty where bundle or rows have no probabilities."""
+    estimator = profile.estimator
+    if estimator is None:
+        return {}
+    sums = counted.figures[-estimator.width :]
+    return estimator.estimates(sums) if sums.any() else {}
 
 
 def counts_of(profile: Profile, counted: Tally) -> dict[Measure, Counts]:

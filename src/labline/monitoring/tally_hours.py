@@ -42,7 +42,8 @@ class Counting:
         """What is counted of some rows."""
         problem = self.problem
         columns, given = rows.columns(problem), rows.given(problem)
-        return tally(self.profile, problem, columns, rows.decisions(problem), given=given)
+        scores = rows.scores(problem)
+        return tally(self.profile, problem, columns, rows.decisions(problem), scores=scores, given=given)
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,21 @@ from labline.database import open_database
 from labline.errors import DataError
 from labline.migrations import need_tables
 from labline.model.bundle import PROFILE_FILE, Bundle
+from labline.monitoring.estimation import Estimate
+from labline.monitoring.label_drift import label_drift
 from labline.monitoring.outcome_hours import count_labels
-from labline.monitoring.outcomes import Figure, figures_of
+from labline.monitoring.outcomes import figures_of
 from labline.monitoring.profile import Profile
-from labline.monitoring.summary import Summary, Window, WindowSource, summarise
+from labline.monitoring.summary import (
+    About,
+    Labelling,
+    Summary,
+    Window,
+    WindowSource,
+    columns_together,
+    judge,
+    summarise,
+)
 from labline.monitoring.tally_hours import Counting, count_rows
 from labline.monitoring.windows import LogWindow, Segment, Wanted, inside, read_window
 from labline.pipeline.champion import Served
@@ -37,7 +48,7 @@ class Judged:
 
     summary: Summary
     window: LogWindow
-    figures: dict[str, Figure]
+    figures: dict[str, Estimate]
 
 
 def monitor(config: Config, served: Served, wanted: Wanted | None = None, *, source: WindowSource = "log") -> Summary:
@@ -96,20 +107,27 @@ def monitor_frame(config: Config, served: Served, frame: pd.DataFrame) -> Summar
     return summarise(bundle, served.version, profile, window, len(frame), config.monitoring)
 
 
-def _summary(config: Config, served: Served, found: LogWindow, wanted: Wanted, figures: dict[str, Figure]) -> Summary:
+def _summary(config: Config, served: Served, found: LogWindow, wanted: Wanted, figures: dict[str, Estimate]) -> Summary:
     bundle, profile = open_bundle(served)
-    rows = found.rows
-    assert rows is not None
-    window = Window(
-        source="log",
-        columns=rows.columns(bundle.problem),
-        given=rows.given(bundle.problem),
-        predictions=rows.decisions(bundle.problem),
-        performance={name: figure.value for name, figure in figures.items()} or None,
-        since=found.since,
-        until=found.until,
+    outcomes, settings = found.outcomes, config.monitoring
+    columns = None if found.rows is None else found.rows.columns(bundle.problem)
+    labelling = Labelling(
+        rows=outcomes.rows,
+        metrics=figures,
+        delay_seconds=outcomes.delay_seconds / outcomes.rows if outcomes.rows else None,
+        drift=label_drift(bundle.problem, profile, found, settings),
     )
-    return summarise(bundle, served.version, profile, window, wanted.last, config.monitoring)
+    return judge(
+        bundle,
+        served.version,
+        profile,
+        found.tally,
+        About("log", wanted.last, found.since, found.until),
+        settings,
+        together=None if columns is None else columns_together(profile, bundle.problem, columns, settings),
+        labelling=labelling,
+        notes=(*(f"only {segment}" for segment in wanted.segments), *found.notes),
+    )
 
 
 def _current_window(config: Config, bundle: Bundle, profile: Profile, segments: Sequence[Segment]) -> Window:
@@ -145,6 +163,7 @@ def _frame_window(bundle: Bundle, frame: pd.DataFrame, where: str) -> Window:
         source="current",
         columns=columns,
         predictions=bundle.task.decisions(scores),
+        scores=scores,
         labels=bundle.task.truth(frame[problem.target]) if labelled else None,
         performance=bundle.task.metrics(bundle.task.encode(frame[problem.target]), scores) if labelled else None,
     )

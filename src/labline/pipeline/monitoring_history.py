@@ -9,9 +9,10 @@ from pydantic import BaseModel, ConfigDict
 
 from labline.config import Config
 from labline.database import open_database, reaching
+from labline.monitoring.estimation import Estimate
 from labline.monitoring.history import Judgement, judgements_between
 from labline.monitoring.outcome_hours import read_outcomes
-from labline.monitoring.outcomes import Figure, Outcomes, figures_of
+from labline.monitoring.outcomes import Outcomes, figures_of
 from labline.monitoring.tally_hours import Counting, rows_by_hour
 from labline.pipeline.champion import Served
 from labline.pipeline.monitoring import count, open_bundle
@@ -38,7 +39,7 @@ class Period(BaseModel):
     rows: int
     labelled: int
     delay_seconds: float | None
-    metrics: dict[str, Figure]
+    metrics: dict[str, Estimate]
 
 
 class History(BaseModel):

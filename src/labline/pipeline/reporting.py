@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from labline.config import Config
-from labline.contract import Problem
 from labline.database import open_database, reaching
 from labline.model.bundle import Bundle
 from labline.monitoring.kinds import ReportKind
+from labline.monitoring.label_drift import decoded
 from labline.monitoring.log_rows import LogRows, encoded, logged_part, read_rows
 from labline.monitoring.prediction_log import PREDICTIONS
 from labline.monitoring.summary import Summary, WindowSource
@@ -124,20 +124,8 @@ def _log_rows(bundle: Bundle, rows: LogRows, *, labelled: bool) -> ReportRows:
     known = np.flatnonzero([label is not None for label in rows.labels])
     if labelled and len(known):
         rows = rows.take(known)
-    labels = _truth(problem, bundle, rows) if labelled and len(known) else None
+    labels = decoded(problem, encoded(bundle.task, rows.labels)) if labelled and len(known) else None
     return ReportRows(rows.columns(problem), rows.decisions(problem), labels)
-
-
-def _truth(problem: Problem, bundle: Bundle, rows: LogRows) -> np.ndarray[tuple[int], np.dtype[np.object_]]:
-    """Labels in the shape of decisions."""
-    if problem.task == "multilabel":
-        names = np.array(problem.classes, dtype=object)
-        found = np.empty(len(rows), dtype=object)
-        found[:] = [tuple(names[row.astype(bool)].tolist()) for row in encoded(bundle.task, rows.labels)]
-        return found
-    found = np.empty(len(rows), dtype=object if problem.classes else float)
-    found[:] = rows.labels
-    return found
 
 
 def _frame_rows(bundle: Bundle, frame: pd.DataFrame) -> ReportRows:
