@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 
 from labline import pipeline
@@ -70,19 +71,29 @@ def _utc(at: datetime | None) -> datetime | None:
     return None if at is None else at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
+def _asked(request: Request) -> str:
+    """The window's parameters as they were given, for links to other pages of it."""
+    return urlencode([(name, value) for name, value in request.query_params.multi_items() if name != "source"])
+
+
 WantedDep = Annotated[Wanted, Depends(_wanted)]
 
 
 @router.get("/monitor", response_model=Summary, responses=PAGE, summary="Is the champion still fit?")
 async def monitor(
-    loaded: LoadedDep, services: ServicesDep, prefers_html: PrefersHtml, wanted: WantedDep, source: Source = "log"
+    request: Request,
+    loaded: LoadedDep,
+    services: ServicesDep,
+    prefers_html: PrefersHtml,
+    wanted: WantedDep,
+    source: Source = "log",
 ) -> Response:
     """A window of predictions against what the champion was trained on; a page for browsers, JSON otherwise."""
     summary = await services.summary_worker.run(pipeline.monitor, services.config, loaded.served, wanted, source=source)
     if not prefers_html:
         return Response(summary.model_dump_json(), media_type="application/json")
     history = await services.summary_worker.run(pipeline.monitor_history, services.config, loaded.served)
-    return HTMLResponse(monitor_page(loaded.bundle, summary, history))
+    return HTMLResponse(monitor_page(loaded.bundle, summary, history, _asked(request)))
 
 
 @router.get("/monitor/history", responses=ERRORS, summary="What windows were judged to be, and performance over time")
