@@ -12,7 +12,7 @@ from labline.monitoring.history import Judgement
 from labline.monitoring.judging import Curve
 from labline.pipeline import History
 
-WIDTH, HEIGHT = 180, 56
+WIDTH, HEIGHT, FLOOR = 180, 56, 44  # below the floor stand the numbers
 WIDE, TALL = 720, 180
 MARGIN = 46  # for the numbers beside a large chart
 
@@ -30,7 +30,7 @@ def performance_chart(history: History, width: int = WIDE) -> Markup:
     values = [end for _, one in points for end in (one.value, one.low, one.high) if end is not None]
     low, high = _limits([*values, *([holdout] if holdout is not None else [])])
     step = timedelta(days=1) if history.by == "day" else timedelta(hours=1)
-    across = _Across(history.since, history.until + step, MARGIN, width - 8)
+    across = _Across(max(history.since, points[0][0]), history.until, MARGIN, width - 8)
 
     def y(value: float) -> float:
         return 10 + (TALL - 34) * (high - value) / (high - low)
@@ -38,7 +38,7 @@ def performance_chart(history: History, width: int = WIDE) -> Markup:
     parts = [_grid(low, high, y, width), _days(across)]
     if holdout is not None:
         parts.append(f'<line class="ref" x1="{MARGIN}" x2="{width - 8}" y1="{y(holdout):.1f}" y2="{y(holdout):.1f}"/>')
-    places = [(across(at + step / 2), one) for at, one in points]
+    places = [(min(across(at + step / 2), width - 8), one) for at, one in points]
     line = " ".join(f"{x:.1f},{y(one.value):.1f}" for x, one in places)
     parts.append(f'<polyline class="win" points="{line}"/>')
     parts += [_point(x, one, y(one.value), y) for x, one in places]
@@ -80,19 +80,19 @@ def _steps(curve: Curve) -> str:
     low, high = _core(numbers, curve.reference)
 
     def path(shares: Sequence[float]) -> str:
-        places, before = [], HEIGHT - 3.0
+        places, before = [], float(FLOOR)
         for value, share in zip(numbers, shares, strict=True):
             x = 2 + (WIDTH - 4) * min(max((value - low) / (high - low), 0.0), 1.0)
-            y = HEIGHT - 3 - (HEIGHT - 6) * share
+            y = FLOOR - (FLOOR - 3) * share
             places.append(f"{x:.1f},{before:.1f} {x:.1f},{y:.1f}")
             before = y
-        return " ".join(places)
+        return " ".join([*places, f"{WIDTH - 2},{before:.1f}"])
 
     ends = (
-        f'<text x="2" y="{HEIGHT}" class="t">{low:.4g}</text>'
-        f'<text x="{WIDTH - 2}" y="{HEIGHT}" class="t e">{high:.4g}</text>'
+        f'<text x="2" y="{HEIGHT - 1}" class="t">{low:.4g}</text>'
+        f'<text x="{WIDTH - 2}" y="{HEIGHT - 1}" class="t e">{high:.4g}</text>'
     )
-    under = f'<polygon class="under" points="2,{HEIGHT - 3} {path(curve.reference)} {WIDTH - 2},{HEIGHT - 3}"/>'
+    under = f'<polygon class="under" points="2,{FLOOR} {path(curve.reference)} {WIDTH - 2},{FLOOR}"/>'
     return f'{under}<polyline class="win" points="{path(curve.window)}"/>{ends}'
 
 
