@@ -11,6 +11,7 @@ from typing import Annotated
 from loguru import logger
 from pydantic import BaseModel, Field, TypeAdapter
 
+from labline.api.together import Together
 from labline.api.workers import Worker
 from labline.config import Config
 from labline.contract.records import request_model
@@ -31,6 +32,7 @@ class Loaded:
     batch: TypeAdapter[list[BaseModel]]
     since: datetime
     unlogged: frozenset[str]
+    together: Together
 
     @property
     def version(self) -> int:
@@ -44,7 +46,7 @@ def load(found: Served, rows_max: int) -> Loaded:
     record = request_model(bundle.problem)
     unlogged = frozenset(name for name, column in bundle.problem.columns.items() if not column.logged)
     batch = TypeAdapter(batch_type(record, rows_max))
-    return Loaded(found, bundle, record, batch, datetime.now(UTC), unlogged)
+    return Loaded(found, bundle, record, batch, datetime.now(UTC), unlogged, Together(bundle))
 
 
 def batch_type(record: type[BaseModel], rows_max: int) -> type[list[BaseModel]]:

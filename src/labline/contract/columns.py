@@ -98,6 +98,8 @@ def _settled(column: Column, values: NDArray[Any]) -> NDArray[Any]:
 
 @_settled.register
 def _(column: NumberColumn, values: NDArray[Any]) -> NDArray[Any]:
+    if column.out_of_range == "refuse":
+        return values
     low = -np.inf if column.minimum is None else column.minimum
     high = np.inf if column.maximum is None else column.maximum
     return _within(values, low, high, column.out_of_range, np.nan)
@@ -121,15 +123,15 @@ def _(column: TextColumn, values: NDArray[Any]) -> NDArray[Any]:
 def _(column: CategoryColumn, values: NDArray[Any]) -> NDArray[Any]:
     if column.is_open:
         return values
-    known = {value: value for value in column.values}
-    return _objects([known.get(value) for value in values])
+    known = column.known
+    return _objects([value if value in known else None for value in values.tolist()])
 
 
 @_settled.register
 def _(column: LabelsColumn, values: NDArray[Any]) -> NDArray[Any]:
     if column.is_open:
         return values
-    names = frozenset(column.values)
+    names = column.known
     return _objects([None if value is None else tuple(n for n in value if n in names) for value in values])
 
 

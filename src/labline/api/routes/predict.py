@@ -70,7 +70,7 @@ async def _answered(loaded: Loaded, records: Sequence[BaseModel], services: Serv
     """Predict and log; every answer given is in the log."""
     rows = [record.model_dump(by_alias=True, exclude_none=True) for record in records]
     if len(rows) == 1:  # well under a millisecond: a thread would cost more
-        answers = loaded.bundle.predict(rows)
+        answers = [await loaded.together.predict(rows[0])]
     else:
         answers = await asyncio.to_thread(loaded.bundle.predict, rows)
     logged = [_logged(loaded, row, answer) for row, answer in zip(rows, answers, strict=True)]
