@@ -1,4 +1,4 @@
-"""Champions for benchmarks: of a given family and size, in a workspace of their own, without a search and a registry."""
+"""Champions for benchmarks: of a given family and size, in a workspace of their own, without search and registry."""
 
 from __future__ import annotations
 
@@ -61,5 +61,3 @@ def workspace(folder: Path, family: str, rounds: int = ROUNDS) -> Config:
     shutil.move(cache / "unnamed", cache / f"1-{digest[:12]}")
     (cache / "champion.json").write_text(json.dumps({"version": 1, "folder": f"1-{digest[:12]}"}), encoding="utf-8")
     return config
-
-

@@ -16,8 +16,10 @@ from labline import __version__
 from labline.api import problem_details
 from labline.api.champion import Champion
 from labline.api.deps import Services
+from labline.api.listening import listen
 from labline.api.routes import health, home, monitor, predict
 from labline.api.schemas import openapi
+from labline.api.trial import Trial
 from labline.api.workers import Worker
 from labline.config import Config, load
 from labline.database import open_database
@@ -41,17 +43,22 @@ def create_app(config: Config | None = None, problem_name: str | None = None) ->
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        database = open_database(config.storage.database_url.get_secret_value())
         registry_worker, summary_worker, report_worker = (Worker(config) for _ in range(3))
-        log = LogWriter(
-            open_database(config.storage.database_url.get_secret_value()), log_options(config, problem.name)
-        )
+        log = LogWriter(database, log_options(config, problem.name))
         await log.start()
         champion = Champion(config, problem.name, registry_worker)
-        app.state.services = Services(config, problem, champion, log, registry_worker, summary_worker, report_worker)
+        trial = Trial(config.serving, champion, log)
+        app.state.services = Services(
+            config, problem, champion, log, trial, registry_worker, summary_worker, report_worker
+        )
         await champion.start()
-        following = asyncio.create_task(champion.follow())
+        aside = (champion.follow(), listen(database, problem.name, champion.ask_soon), trial.run())
+        tasks = [asyncio.create_task(one) for one in aside]
         yield
-        following.cancel()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await log.close()
         for worker in (registry_worker, summary_worker, report_worker):
             worker.stop()

@@ -7,8 +7,10 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from labline.api.champion import Champion, Loaded
+from labline.api.champion import Champion
+from labline.api.loaded import Loaded
 from labline.api.problem_details import ApiError
+from labline.api.trial import Trial
 from labline.api.workers import Worker
 from labline.config import Config
 from labline.contract import Problem
@@ -23,6 +25,7 @@ class Services:
     problem: Problem
     champion: Champion
     log: LogWriter
+    trial: Trial
     registry_worker: Worker
     summary_worker: Worker
     report_worker: Worker

@@ -20,3 +20,7 @@ class Serving(Section):
     log_patience_ms: float = Field(gt=0)
     spool_mb_max: float = Field(gt=0)
     retention_days: float | None = Field(gt=0)
+    workers: int = Field(ge=1)
+    challenger: Literal["off", "shadow", "canary"]
+    challenger_share: float = Field(ge=0, le=1)
+    challenger_key: str | None
