@@ -16,7 +16,10 @@ from labline import __version__
 from labline.api import problem_details
 from labline.api.champion import Champion
 from labline.api.deps import Services
-from labline.api.routes import health, home, monitor, predict
+from labline.api.guard import around
+from labline.api.metrics import Metrics, keep_showing
+from labline.api.routes import health, home, monitor, predict, schema
+from labline.api.routes import metrics as metrics_routes
 from labline.api.schemas import openapi
 from labline.api.workers import Worker
 from labline.config import Config, load
@@ -50,26 +53,32 @@ def create_app(config: Config | None = None, problem_name: str | None = None) ->
         app.state.services = Services(config, problem, champion, log, registry_worker, summary_worker, report_worker)
         await champion.start()
         following = asyncio.create_task(champion.follow())
+        showing = asyncio.create_task(keep_showing(metrics, lambda: metrics_routes.state(app.state.services)))
         yield
         following.cancel()
+        showing.cancel()
         await log.close()
         for worker in (registry_worker, summary_worker, report_worker):
             worker.stop()
 
     # FastAPI's own documentation pages load their scripts from a public address; these come from the package
-    app = FastAPIOffline(title=problem.title, version=__version__, lifespan=lifespan, redoc_url=None)
-    for routes in (predict, monitor, health, home):
+    # a path has one spelling: the redirect from others would go to whatever host the request names
+    app = FastAPIOffline(
+        title=problem.title, version=__version__, lifespan=lifespan, redoc_url=None, redirect_slashes=False
+    )
+    metrics = app.state.metrics = Metrics()
+    around(app, config.serving, metrics)
+    for routes in (predict, monitor, schema, metrics_routes, health, home):
         app.include_router(routes.router)
     app.add_exception_handler(problem_details.ApiError, problem_details.on_api_error)
     app.add_exception_handler(LablineError, problem_details.on_labline_error)
     app.add_exception_handler(HTTPException, problem_details.on_http_error)
     app.add_exception_handler(RequestValidationError, problem_details.on_parameter_error)
-    app.add_exception_handler(Exception, problem_details.on_crash)
 
-    def schema() -> dict[str, Any]:
+    def page() -> dict[str, Any]:
         services: Services | None = getattr(app.state, "services", None)
         loaded = services.champion.current if services else None
-        return openapi(app, loaded.bundle.problem if loaded else problem, config.serving.batch_rows_max)
+        return openapi(app, loaded.bundle.problem if loaded else problem, config.serving)
 
-    app.openapi = schema  # type: ignore[method-assign]  # FastAPI's documented way to extend it
+    app.openapi = page  # type: ignore[method-assign]  # FastAPI's documented way to extend it
     return app

@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from labline.api.champion import Champion, Loaded
+from labline.api.metrics import Metrics
 from labline.api.problem_details import ApiError
 from labline.api.workers import Worker
 from labline.config import Config
@@ -34,6 +35,14 @@ def _services(request: Request) -> Services:
 
 
 ServicesDep = Annotated[Services, Depends(_services)]
+
+
+def _metrics(request: Request) -> Metrics:
+    metrics: Metrics = request.app.state.metrics
+    return metrics
+
+
+MetricsDep = Annotated[Metrics, Depends(_metrics)]
 
 
 def loaded_champion(services: ServicesDep) -> Loaded:

@@ -7,6 +7,7 @@ import json
 import logging
 import sys
 import traceback
+from contextvars import ContextVar
 from datetime import UTC
 from typing import TYPE_CHECKING, Literal
 
@@ -16,6 +17,9 @@ from labline.config.section import Section
 
 if TYPE_CHECKING:
     from loguru import Message
+
+REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
+"""The request that is answered, where the API is: every line logged meanwhile names it."""
 
 HUMAN = "<dim>{time:HH:mm:ss}</dim> <level>{level: <8}</level> {message}"
 # These speak of their own insides at INFO; a user of Labline has no use for it.
@@ -68,6 +72,8 @@ def _json_line(message: Message) -> None:
         "logger": record["name"],
         **record["extra"],
     }
+    if (request_id := REQUEST_ID.get()) is not None:
+        line["request_id"] = request_id
     if record["exception"] is not None:
         line["exception"] = "".join(traceback.format_exception(*record["exception"])).strip()
     sys.stderr.write(json.dumps(line, default=str, ensure_ascii=False) + "\n")
