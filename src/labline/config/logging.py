@@ -18,6 +18,7 @@ from labline.config.section import Section
 if TYPE_CHECKING:
     from loguru import Message
 
+ENCODE = json.JSONEncoder(default=str, ensure_ascii=False).encode  # made once: an access log writes thousands a second
 REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
 """The request that is answered, where the API is: every line logged meanwhile names it."""
 
@@ -76,7 +77,7 @@ def _json_line(message: Message) -> None:
         line["request_id"] = request_id
     if record["exception"] is not None:
         line["exception"] = "".join(traceback.format_exception(*record["exception"])).strip()
-    sys.stderr.write(json.dumps(line, default=str, ensure_ascii=False) + "\n")
+    sys.stderr.write(ENCODE(line) + "\n")
 
 
 def _human_line(message: Message) -> None:
@@ -89,7 +90,7 @@ def configure(section: Logging) -> None:
     as_json = section.format == "json" or (section.format == "auto" and not sys.stderr.isatty())
     logger.remove()
     if as_json:
-        logger.add(_json_line, level=section.level)
+        logger.add(_json_line, level=section.level, format=lambda _record: "")
     else:
         # diagnose=False: Loguru would print the values of local variables, secrets among them
         logger.add(
