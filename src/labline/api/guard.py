@@ -148,8 +148,8 @@ class Guard:
         """Count the answer, and write its line of the access log."""
         seconds = time.perf_counter() - exchange.started
         method, status = exchange.scope["method"], exchange.status
-        version = exchange.scope.get("state", {}).get("version", "")
-        self._metrics.answered(method, exchange.route, status, str(version), seconds)
+        predictions = exchange.scope.get("state", {}).get("predictions", ())  # where a route has put some
+        self._metrics.answered(method, exchange.route, status, seconds, predictions)
         wanted = self._serving.access_log
         if wanted == "off" or (wanted == "refused" and status < 400):
             return

@@ -49,7 +49,7 @@ class RateLimit:
 
 def come_again(status: int, title: str, detail: str, seconds: float) -> ApiError:
     """The refusal of what may be sent again, with the time after which (Retry-After, RFC 9110)."""
-    return ApiError(status, title, detail, headers={"Retry-After": str(max(1, math.ceil(seconds)))})
+    return ApiError(status, title, detail, retry_after=max(1, math.ceil(seconds)))
 
 
 def check_body(headers: Mapping[bytes, bytes], bytes_max: int) -> bool:

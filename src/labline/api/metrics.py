@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,9 +20,17 @@ BUCKETS = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.02, 0.05, 0.1, 0.
 LIVE_FILE = re.compile(r"gauge_live[a-z]*_(\d+)\.db")
 
 
-class _Answer(Protocol):
+class _Model(Protocol):
+    @property
+    def version(self) -> int: ...
+
+
+class _Prediction(Protocol):
     @property
     def prediction(self) -> str | float | list[str]: ...
+
+    @property
+    def model(self) -> _Model: ...
 
 
 @dataclass(frozen=True)
@@ -32,6 +40,7 @@ class State:
     champion: int | None
     queued: int
     spooled: int
+    lost: int
     log_fails: bool
 
 
@@ -58,11 +67,13 @@ class Metrics:
         self._champion = _gauge("champion_version", "The version that answers; 0 when none does.", "liveall", kept)
         self._queued = _gauge("log_queue_rows", "Predictions waiting to be written.", "livesum", kept)
         self._spooled = _gauge("log_spooled_rows", "Predictions kept aside, the database being away.", "livesum", kept)
+        self._lost = _gauge("log_lost_rows", "Predictions kept nowhere since the start.", "livesum", kept)
         self._log_fails = _gauge("log_failing", "1 while the prediction log cannot be written.", "livemax", kept)
         self._known: dict[tuple[str, ...], Any] = {}  # labelled children: to look them up costs more than to count
 
-    def answered(self, method: str, route: str, status: int, version: str, seconds: float) -> None:
-        """Count an answer. The version is that of the model that gave it, or empty."""
+    def answered(self, method: str, route: str, status: int, seconds: float, predictions: Sequence[_Prediction]) -> None:
+        """Count an answer, and by version and class or label the predictions in it; of values only how many."""
+        version = str(predictions[0].model.version) if predictions else ""
         of_status, of_route = (method, route, str(status)), (route, version)
         if of_status not in self._known:
             self._known[of_status] = self._requests.labels(route, method, str(status))
@@ -70,15 +81,12 @@ class Metrics:
             self._known[of_route] = self._seconds.labels(*of_route)
         self._known[of_status].inc()
         self._known[of_route].observe(seconds)
-
-    def predicted(self, version: int, answers: Iterable[_Answer]) -> None:
-        """Count the classes or labels that were predicted; values of a regression only by their number."""
-        for answer in answers:
-            said = answer.prediction
+        for prediction in predictions:
+            said = prediction.prediction
             for name in said if isinstance(said, list) else [said if isinstance(said, str) else "value"]:
-                of_class = ("predicted", str(version), name)
+                of_class = ("predicted", version, name)
                 if of_class not in self._known:
-                    self._known[of_class] = self._predictions.labels(str(version), name)
+                    self._known[of_class] = self._predictions.labels(version, name)
                 self._known[of_class].inc()
 
     def crashed(self) -> None:
@@ -91,6 +99,7 @@ class Metrics:
         self._champion.set(state.champion or 0)
         self._queued.set(state.queued)
         self._spooled.set(state.spooled)
+        self._lost.set(state.lost)
         self._log_fails.set(state.log_fails)
 
     def render(self) -> bytes:

@@ -59,7 +59,7 @@ OPEN = {
 KNOWN = OPEN | {
     "/predict": Path("predict"),
     "/predict/batch": Path("predict", batch=True),
-    "/feedback": Path("predict"),
+    "/feedback": Path("predict", batch=True),
     "/metrics": Path("monitor", counts=False),
     "/monitor": Path("monitor", policy=PAGE),
 }

@@ -298,7 +298,8 @@ def _config_error(error: ValidationError, origins: Mapping[str, str]) -> ConfigE
         return ConfigError(f"unknown setting {key!r}", where=where, mend=f"use one of {', '.join(known)}")
     is_secret = key.startswith(("storage.", "serving.api_keys")) or origin.startswith("secrets")
     given = HIDDEN if is_secret else masked(str(first["input"]))
-    return ConfigError(f"{given!r}: {first['msg'].lower()}", where=where, mend="see `labline config`")
+    said = first["msg"].removeprefix("Value error, ")
+    return ConfigError(f"{given!r}: {said[0].lower()}{said[1:]}", where=where, mend="see `labline config`")
 
 
 def _origin_of(key: str, origins: Mapping[str, str]) -> str:

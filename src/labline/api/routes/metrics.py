@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -24,12 +22,11 @@ async def metrics(services: ServicesDep, numbers: MetricsDep) -> PlainTextRespon
 def state(services: Services) -> State:
     """What the gauges are to show now."""
     current = services.champion.current
-    queued, spooled, failure = _log_status(services.log)
-    return State(current.version if current else None, queued, spooled, failure is not None)
-
-
-def _log_status(log: Any) -> tuple[int, int, str | None]:
-    if not hasattr(log, "status"):
-        return 0, 0, log.failure
-    status = log.status()
-    return status.queued, status.spooled, status.failure
+    log = services.log.status()
+    return State(
+        champion=current.version if current else None,
+        queued=log.queued,
+        spooled=log.spooled,
+        lost=log.lost,
+        log_fails=log.failure is not None,
+    )
