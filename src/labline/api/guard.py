@@ -29,6 +29,7 @@ ALWAYS = (
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-resource-policy", b"same-origin"),
 )
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 NOT_KEPT = (b"cache-control", b"no-store")  # answers are about people
 BUSY_SECONDS = 1.0  # after which to come again: nearly every request is answered in less
 
@@ -149,7 +150,8 @@ class Guard:
         seconds = time.perf_counter() - exchange.started
         method, status = exchange.scope["method"], exchange.status
         predictions = exchange.scope.get("state", {}).get("predictions", ())  # where a route has put some
-        self._metrics.answered(method, exchange.route, status, seconds, predictions)
+        counted = method if method in METHODS else "other"  # there is no end of those that clients make up
+        self._metrics.answered(counted, exchange.route, status, seconds, predictions)
         wanted = self._serving.access_log
         if wanted == "off" or (wanted == "refused" and status < 400):
             return

@@ -66,6 +66,7 @@ class VersionInfo(BaseModel):
     problem: str
     model_version: int | None = None
     bundle: str | None = Field(default=None, description="SHA-256 of the bundle's manifest.")
+    contract: str | None = Field(default=None, description="SHA-256 of the contract it was trained by, problem.yaml.")
     family: str | None = None
     trained_on: str | None = Field(default=None, description="kaggle, file, or sample: generated, nothing real.")
     trained_at: datetime | None = None
