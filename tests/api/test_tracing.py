@@ -14,11 +14,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from labline.api.guard import around
-from labline.api.metrics import Metrics
-from labline.config import load
-from labline.config.serving import Serving
-from tests.conftest import ROOT
+from labline.api.tracing import telemetry
 
 
 @pytest.fixture
@@ -47,8 +43,7 @@ def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[queue.Queue[bytes]]:
 
 
 def test_a_request_becomes_a_span_of_the_service(collector: queue.Queue[bytes]) -> None:
-    app = FastAPI()
-    around(app, Serving.model_validate({**dict(load(ROOT).serving), "tracing": True}), Metrics())
+    app = FastAPI(telemetry=telemetry(wanted=True))
 
     @app.get("/version")
     async def fine() -> str:

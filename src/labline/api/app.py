@@ -21,6 +21,7 @@ from labline.api.metrics import Metrics, keep_showing
 from labline.api.routes import health, home, monitor, predict, schema
 from labline.api.routes import metrics as metrics_routes
 from labline.api.schemas import openapi
+from labline.api.tracing import telemetry
 from labline.api.workers import Worker
 from labline.config import Config, load
 from labline.database import open_database
@@ -64,7 +65,12 @@ def create_app(config: Config | None = None, problem_name: str | None = None) ->
     # FastAPI's own documentation pages load their scripts from a public address; these come from the package
     # a path has one spelling: the redirect from others would go to whatever host the request names
     app = FastAPIOffline(
-        title=problem.title, version=__version__, lifespan=lifespan, redoc_url=None, redirect_slashes=False
+        title=problem.title,
+        version=__version__,
+        lifespan=lifespan,
+        redoc_url=None,
+        redirect_slashes=False,
+        telemetry=telemetry(wanted=config.serving.tracing),
     )
     metrics = app.state.metrics = Metrics()
     around(app, config.serving, metrics)

@@ -35,7 +35,7 @@ BUSY_SECONDS = 1.0  # after which to come again: nearly every request is answere
 
 
 def around(app: FastAPI, serving: Serving, metrics: Metrics) -> None:
-    """Put the guard around an app; outside of it what browsers of other sites and tracing need, if they are wanted."""
+    """Put the guard around an app; outside of it what tells browsers of other sites, where some are named."""
     app.add_middleware(Guard, serving=serving, metrics=metrics)
     if serving.cors_origins:
         app.add_middleware(
@@ -45,10 +45,6 @@ def around(app: FastAPI, serving: Serving, metrics: Metrics) -> None:
             allow_headers=["authorization", "content-type", "x-api-key", "x-request-id"],
             expose_headers=["retry-after", "x-request-id"],
         )
-    if serving.tracing:
-        from labline.api.tracing import trace
-
-        trace(app)
 
 
 class Guard:

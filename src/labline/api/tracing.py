@@ -1,22 +1,29 @@
-"""Traces by OpenTelemetry, where the setting asks for them; nothing here is imported otherwise."""
+"""Traces by OpenTelemetry, where the setting asks for them; what makes and sends them is not imported otherwise."""
 
 from __future__ import annotations
 
-from fastapi import FastAPI
+from typing import TYPE_CHECKING
 
 from labline import __version__
 from labline.errors import ConfigError
 
+if TYPE_CHECKING:
+    from fastapi.telemetry import TelemetryConfig
 
-def trace(app: FastAPI) -> None:
-    """A span for every request, sent as the standard OTEL_* variables say (OTLP over HTTP, to localhost:4318 if none).
+
+def telemetry(*, wanted: bool) -> TelemetryConfig:
+    """FastAPI's settings: a span for every request, sent as the standard OTEL_* variables say, or nothing at all.
+
+    FastAPI's own logs and metrics stay off: the first would repeat what people sent, the second we have.
 
     Raises:
-        ConfigError: the packages are not there.
+        ConfigError: traces are wanted, and the packages are not there.
     """
+    off: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
+    if not wanted:
+        return off
     try:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-        from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
         from opentelemetry.sdk.resources import OTELResourceDetector, Resource
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -28,8 +35,6 @@ def trace(app: FastAPI) -> None:
         ) from None
     # what the variables say wins (OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES)
     ours = Resource({"service.name": "labline", "service.version": __version__})
-    resource = ours.merge(OTELResourceDetector().detect())
-    provider = TracerProvider(resource=resource)  # sends what is left when the process ends
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    # one span a request: those of each message of ASGI say nothing here
-    app.add_middleware(OpenTelemetryMiddleware, tracer_provider=provider, exclude_spans=["receive", "send"])
+    provider = TracerProvider(resource=ours.merge(OTELResourceDetector().detect()))
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))  # sends what is left when the process ends
+    return {**off, "tracing": True, "operation_spans": False, "tracer_provider": provider}
