@@ -8,7 +8,9 @@ from collections.abc import Callable
 import uvicorn
 
 from labline.config import Config
+from labline.config.serving import Serving
 from labline.database import is_embedded, open_database
+from labline.errors import ConfigError
 from labline.monitoring.prediction_log import PredictionLog
 
 
@@ -19,22 +21,40 @@ def serve(config: Config, problem: str, *, when_ready: Callable[[str], None] | N
         config: where to listen, and all the rest.
         problem: which problem.
         when_ready: called with the base address once the server listens.
+
+    Raises:
+        ConfigError: others could reach it, and there is no key.
     """
     from labline.api import create_app
+    from labline.api.connection import ServerConfig
 
+    refuse_open(config.serving)
     database = open_database(config.storage.database_url.get_secret_value())
     if is_embedded(database):  # cannot be used? said before the start; a server may come later
         PredictionLog(database)
-    settings = uvicorn.Config(
+    settings = ServerConfig(
         create_app(config, problem),
+        config.serving,
         host=config.serving.host,
         port=config.serving.port,
-        log_config=None,  # uvicorn's lines go where ours go
-        access_log=False,
-        server_header=False,
         timeout_graceful_shutdown=10,
     )
     _Server(settings, when_ready).run()
+
+
+def refuse_open(serving: Serving) -> None:
+    """Refuse to let in everyone who comes from outside, unless that is what the settings say.
+
+    Raises:
+        ConfigError: others could reach it, and there is no key.
+    """
+    if not (serving.is_loopback or serving.api_keys or serving.open):
+        raise ConfigError(
+            f"others could reach {serving.host}, and there are no API keys",
+            where="serving.host",
+            mend="make a key with `labline key new`; or, where something else keeps strangers out, set "
+            "LABLINE_SERVING__OPEN=true",
+        )
 
 
 class _Server(uvicorn.Server):

@@ -16,9 +16,13 @@ from labline import __version__
 from labline.api import problem_details
 from labline.api.champion import Champion
 from labline.api.deps import Services
+from labline.api.guard import around
 from labline.api.listening import listen
-from labline.api.routes import health, home, monitor, predict
+from labline.api.metrics import Metrics, keep_showing
+from labline.api.routes import health, home, monitor, predict, schema
+from labline.api.routes import metrics as metrics_routes
 from labline.api.schemas import openapi
+from labline.api.tracing import telemetry
 from labline.api.trial import Trial
 from labline.api.workers import Worker
 from labline.config import Config, load
@@ -53,7 +57,12 @@ def create_app(config: Config | None = None, problem_name: str | None = None) ->
             config, problem, champion, log, trial, registry_worker, summary_worker, report_worker
         )
         await champion.start()
-        aside = (champion.follow(), listen(database, problem.name, champion.ask_soon), trial.run())
+        aside = (
+            champion.follow(),
+            listen(database, problem.name, champion.ask_soon),
+            trial.run(),
+            keep_showing(metrics, lambda: metrics_routes.state(app.state.services)),
+        )
         tasks = [asyncio.create_task(one) for one in aside]
         yield
         for task in tasks:
@@ -64,19 +73,28 @@ def create_app(config: Config | None = None, problem_name: str | None = None) ->
             worker.stop()
 
     # FastAPI's own documentation pages load their scripts from a public address; these come from the package
-    app = FastAPIOffline(title=problem.title, version=__version__, lifespan=lifespan, redoc_url=None)
-    for routes in (predict, monitor, health, home):
+    # a path has one spelling: the redirect from others would go to whatever host the request names
+    app = FastAPIOffline(
+        title=problem.title,
+        version=__version__,
+        lifespan=lifespan,
+        redoc_url=None,
+        redirect_slashes=False,
+        telemetry=telemetry(wanted=config.serving.tracing),
+    )
+    metrics = app.state.metrics = Metrics()
+    around(app, config.serving, metrics)
+    for routes in (predict, monitor, schema, metrics_routes, health, home):
         app.include_router(routes.router)
     app.add_exception_handler(problem_details.ApiError, problem_details.on_api_error)
     app.add_exception_handler(LablineError, problem_details.on_labline_error)
     app.add_exception_handler(HTTPException, problem_details.on_http_error)
     app.add_exception_handler(RequestValidationError, problem_details.on_parameter_error)
-    app.add_exception_handler(Exception, problem_details.on_crash)
 
-    def schema() -> dict[str, Any]:
+    def page() -> dict[str, Any]:
         services: Services | None = getattr(app.state, "services", None)
         loaded = services.champion.current if services else None
-        return openapi(app, loaded.bundle.problem if loaded else problem, config.serving.batch_rows_max)
+        return openapi(app, loaded.bundle.problem if loaded else problem, config.serving)
 
-    app.openapi = schema  # type: ignore[method-assign]  # FastAPI's documented way to extend it
+    app.openapi = page  # type: ignore[method-assign]  # FastAPI's documented way to extend it
     return app

@@ -50,7 +50,7 @@ async def predict(request: Request) -> Response:
         record = loaded.record.__pydantic_validator__.validate_json(await request.body())
     except ValidationError as error:
         raise refused_record(error, loaded.bundle.problem) from error
-    [answer] = await _answered(loaded, [record], services)
+    [answer] = request.state.predictions = await _answered(loaded, [record], services)
     return _json(answer)
 
 
@@ -63,7 +63,8 @@ async def predict_batch(request: Request) -> Response:
         records = loaded.batch.validate_json(await request.body())
     except ValidationError as error:
         raise refused_record(error, loaded.bundle.problem) from error
-    return _json(Predictions(predictions=await _answered(loaded, records, services)))
+    request.state.predictions = await _answered(loaded, records, services)
+    return _json(Predictions(predictions=request.state.predictions))
 
 
 async def _answered(champion: Loaded, records: Sequence[BaseModel], services: Services) -> list[Prediction]:
