@@ -70,15 +70,39 @@ def predict(
     invalid: Invalid = "refuse",
     threads: int | None = None,
 ) -> Predicted:
-    """Score every row of a file with the champion into another, in the same order.
+    """Score every row of a file with the champion, as `predict_file` does.
+
+    Raises:
+        DataError: the file cannot be read or written, or a row breaks the contract.
+        RegistryError: there is no champion.
+    """
+    from labline.data.batches import places
+
+    places.version_of(source, config.storage.object_store)  # what is not there needs no champion
+    progress("load the champion")
+    bundle = load_champion(config, problem.name)[1]
+    return predict_file(config, bundle, source, target, progress, invalid=invalid, threads=threads)
+
+
+def predict_file(
+    config: Config,
+    bundle: Bundle,
+    source: str,
+    target: str | Path,
+    progress: Progress = silent,
+    *,
+    invalid: Invalid = "refuse",
+    threads: int | None = None,
+) -> Predicted:
+    """Score every row of a file into another, in the same order.
 
     The output has the id column, where the input has it, then `prediction` and a probability for each class, or both
     ends of the interval. It is there when it is whole: a run that ends early, however it ends, goes on where it was
     when it is asked for again, unless the source, the champion or the kind of output is another.
 
     Args:
-        config: where the champion and the object store are.
-        problem: whose champion it is.
+        config: where the object store is, and what is unfinished on its way there.
+        bundle: that scores.
         source: a path, or an address that fsspec knows (`s3://…`).
         target: likewise; what is there is replaced.
         progress: told how many rows are done.
@@ -88,7 +112,6 @@ def predict(
 
     Raises:
         DataError: the file cannot be read or written, or a row breaks the contract.
-        RegistryError: there is no champion.
     """
     from labline.data.batches import places
     from labline.data.batches.reading import open_source
@@ -100,14 +123,12 @@ def predict(
         raise DataError("source and target are one file", where=str(target), mend="name another file to write to")
     kind = kind_of(str(target))
     version = places.version_of(source, config.storage.object_store)
-    progress("load the champion")
-    bundle = load_champion(config, problem.name)[1].on_one_thread()
     identity = Identity(source=places.shown(source), version=version, bundle=bundle.digest, kind=kind, invalid=invalid)
     with (
         open_source(source, bundle.problem, config.storage.object_store) as opened,
         Unfinished(goal.work, identity) as unfinished,
     ):
-        run = _Run(bundle, opened, unfinished, kind, invalid, source)
+        run = _Run(bundle.on_one_thread(), opened, unfinished, kind, invalid, source)
         resumed = unfinished.done.rows
         try:
             run.through(threads or cores(), progress)

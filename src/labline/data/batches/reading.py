@@ -352,8 +352,7 @@ class Frames(Source):
     def frame(self, block: Block, before: int) -> pd.DataFrame:
         """As it was read."""
         del before
-        frame: pd.DataFrame = block.content
-        return frame
+        return pd.concat([block.content])
 
 
 SOURCES: dict[str, type[Source]] = {
