@@ -149,7 +149,7 @@ def test_two_workspaces_share_snapshots_bundles_and_pages(
     assert bundle.folder.is_relative_to(second)
     frame = sample["current"].head(5)
     frame.to_csv(second / "some.csv", index=False)
-    assert pipeline.predict(other, problem, str(second / "some.csv"), second / "out.csv") == 5
+    assert pipeline.predict(other, problem, str(second / "some.csv"), second / "out.csv").rows == 5
     assert pd.read_csv(second / "out.csv")["prediction"].isin(problem.classes).all()
 
     champion = pipeline.champion(other, "obesity")

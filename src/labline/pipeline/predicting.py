@@ -128,7 +128,7 @@ def predict_file(
         open_source(source, bundle.problem, config.storage.object_store) as opened,
         Unfinished(goal.work, identity) as unfinished,
     ):
-        run = _Run(bundle.on_one_thread(), opened, unfinished, kind, invalid, source)
+        run = _Run(bundle.on_one_thread(), opened, unfinished, kind, invalid, places.shown(source))
         resumed = unfinished.done.rows
         try:
             run.through(threads or cores(), progress)
@@ -176,7 +176,7 @@ class _Run:
                 for block, scored in _in_order(self, pool, WAITING * threads):
                     self._add(block, scored)
                     done = self.unfinished.done
-                    progress(f"{done.rows:,} rows", done.place / size if size else 0.0)
+                    progress(f"{done.rows:,} rows", min(1.0, done.place / size) if size else 0.0)
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 self.unfinished.keep()

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from labline.data.sources.opening import as_text
 from labline.errors import DataError
 
-SIZE = 2**22  # bytes of a block: some ten thousand rows
 SIZE_MAX = 2**26  # a row as long as this has a quote that is never closed
 UTF8 = frozenset({"utf-8", "utf8", "ascii", "us-ascii"})
 BYTES_MAX = 4  # of a character in UTF-8
@@ -58,17 +57,18 @@ def skip(stream: IO[bytes], size: int) -> None:
     """Go on by so many bytes."""
     if isinstance(stream, _Recoded):
         while size > 0:
-            size -= len(stream.read(min(size, SIZE) // BYTES_MAX or 1))
+            size -= len(stream.read(min(size, SIZE_MAX) // BYTES_MAX or 1))
     else:
         stream.seek(size, io.SEEK_CUR)
 
 
-def cuts(stream: IO[bytes], start: int, signs: str = "", size: int = SIZE) -> Iterator[Cut]:
+def cuts(stream: IO[bytes], start: int, size: int, signs: str = "") -> Iterator[Cut]:
     """Blocks of whole rows of about `size` bytes, from the row that begins at `start`.
 
     Args:
         stream: UTF-8, at `start`.
         start: counted from the stream's first byte.
+        size: of a block; more where a row is longer.
         signs: that part fields, of which a quoted one may hold the end of a line; none: no field is quoted.
 
     Raises:

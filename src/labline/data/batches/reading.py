@@ -29,6 +29,7 @@ from labline.data.sources.files import listed_names
 from labline.data.sources.opening import explained, opened
 from labline.errors import DataError
 
+SIZE = 2**22  # bytes of a block of text: some ten thousand rows
 ROWS = 50_000  # of a block, where rows are what is counted
 
 
@@ -63,12 +64,12 @@ class Source(ABC):
     problem: Problem
     reading: Reading
 
-    @property
+    @cached_property
     @abstractmethod
     def has_id(self) -> bool:
         """Whether it has the contract's id column."""
 
-    @property
+    @cached_property
     def size(self) -> int | None:
         """The end of the last block; None where that is not known."""
         return _size(self.stream)
@@ -105,6 +106,7 @@ def open_source(address: str, problem: Problem, object_store: Mapping[str, Any] 
     reading = Reading(dialect, ROWS, listed_names(problem), {*problem.columns, problem.target})
     with explained(address), opened(address, object_store) as file:
         source = SOURCES.get(file.kind, Delimited)(file.stream, file.kind, problem, reading)
+        _ = source.has_id, source.size  # for which some seek: now, and never while blocks are read
         yield source
 
 
@@ -115,11 +117,10 @@ class Delimited(Source):
     header: tuple[str, ...] = field(init=False)
     separator: str = field(init=False)
     begins: int = field(init=False)
-    text: IO[bytes] = field(init=False)
 
     def __post_init__(self) -> None:
         text = utf8(self.stream, self.reading.dialect.encoding)
-        first = next(cuts(text, 0), None)
+        first = next(cuts(text, 0, SIZE), None)
         if first is None or not first.content.strip():
             raise DataError("it is empty", mend="take a file with a header and rows")
         lines = _Counted(io.TextIOWrapper(io.BytesIO(first.content), encoding="utf-8", newline=""))
@@ -131,7 +132,7 @@ class Delimited(Source):
         for name, value in {"header": tuple(names), "separator": separator, "begins": lines.size}.items():
             object.__setattr__(self, name, value)
 
-    @property
+    @cached_property
     def has_id(self) -> bool:
         """Whether the header names it."""
         return self.problem.id in self.header
@@ -142,7 +143,7 @@ class Delimited(Source):
         text = utf8(self.stream, self.reading.dialect.encoding)
         place = max(start, self.begins)
         skip(text, place)
-        for cut in cuts(text, place, self.separator):
+        for cut in cuts(text, place, SIZE, self.separator):
             if cut.content.strip(b"\r\n"):
                 yield Block(cut.content, cut.end)
 
@@ -216,14 +217,14 @@ class _Counted:
 class JsonLines(Source):
     """One JSON object a line."""
 
-    @property
+    @cached_property
     def has_id(self) -> bool:
         """Whether the first object has it."""
         if self.problem.id is None:
             return False
         self.stream.seek(0)
         text = utf8(self.stream, self.reading.dialect.encoding)
-        first = next((block for block in cuts(text, 0) if block.content.strip()), None)
+        first = next((block for block in cuts(text, 0, SIZE) if block.content.strip()), None)
         if first is None:
             raise DataError("it is empty", mend="take a file with data in it")
         try:
@@ -237,7 +238,7 @@ class JsonLines(Source):
         self.stream.seek(0)
         text = utf8(self.stream, self.reading.dialect.encoding)
         skip(text, start)
-        for cut in cuts(text, start):
+        for cut in cuts(text, start, SIZE):
             if cut.content.strip():
                 yield Block(cut.content, cut.end, cut.content.count(b"\n"))
 
@@ -282,12 +283,12 @@ class Parquet(Source):
     def _names(self) -> list[str]:
         return [name for name, column in self.problem.columns.items() if not isinstance(column, NumberColumn)]
 
-    @property
+    @cached_property
     def has_id(self) -> bool:
         """Whether the schema has it."""
         return self.problem.id in self.file.schema_arrow.names
 
-    @property
+    @cached_property
     def size(self) -> int | None:
         """Rows."""
         return int(self.file.metadata.num_rows)
@@ -317,20 +318,21 @@ class Parquet(Source):
             pa.Array.cast(column, column.type.value_type) if pa.types.is_dictionary(column.type) else column
             for column in block.content.columns
         ]
-        return pa.table(plain, names=block.content.schema.names).to_pandas()
+        frame: pd.DataFrame = pa.table(plain, names=block.content.schema.names).to_pandas()
+        return frame
 
 
 @dataclass(frozen=True)
 class Frames(Source):
     """Workbooks, which only their own reader knows; they are small."""
 
-    @property
+    @cached_property
     def has_id(self) -> bool:
         """Whether the first sheet has it."""
         first = next(self.blocks(0), None)
         return first is not None and self.problem.id in first.content
 
-    @property
+    @cached_property
     def size(self) -> int | None:
         """Not known before it was read."""
         return None
@@ -352,7 +354,8 @@ class Frames(Source):
     def frame(self, block: Block, before: int) -> pd.DataFrame:
         """As it was read."""
         del before
-        return pd.concat([block.content])
+        frame: pd.DataFrame = block.content
+        return frame
 
 
 SOURCES: dict[str, type[Source]] = {
