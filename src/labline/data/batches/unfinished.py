@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -63,6 +65,9 @@ class Done(BaseModel):
 class Unfinished:
     """The hidden files beside a target, open for one process at a time.
 
+    Raises:
+        DataError: they cannot be made, or another process has them open.
+
     Attributes:
         done: how far this run is, or the one that it goes on with.
     """
@@ -72,10 +77,7 @@ class Unfinished:
         self.aside = target.with_name(f".{target.name}.rejected")
         self._journal_path = target.with_name(f".{target.name}.journal")
         self._identity = identity
-        self.done = Done()
         self._kept_at = time.monotonic()
-
-    def __enter__(self) -> Self:
         try:
             self._journal = self._journal_path.open("a+b")
         except OSError as error:
@@ -94,6 +96,8 @@ class Unfinished:
         self._rows.truncate(found.written)
         self._aside.truncate(found.aside)
         self.done = found
+
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -114,8 +118,9 @@ class Unfinished:
 
     def add(self, output: bytes, aside: bytes, **then: Any) -> None:
         """Write some more; `then` is what `done` says afterwards of the source."""
-        self._rows.write(output)
-        self._aside.write(aside)
+        with self._explained():
+            self._rows.write(output)
+            self._aside.write(aside)
         sizes = {"written": self.done.written + len(output), "aside": self.done.aside + len(aside)}
         self.done = self.done.model_copy(update={**then, **sizes})
         if time.monotonic() - self._kept_at > JOURNAL_SECONDS:
@@ -123,13 +128,25 @@ class Unfinished:
 
     def keep(self) -> None:
         """Make what was written outlast a kill, and the machine's."""
-        for file in (self._rows, self._aside):
-            file.flush()
-            os.fsync(file.fileno())
-        self._journal.write(self.done.model_dump_json().encode() + b"\n")
-        self._journal.flush()
-        os.fsync(self._journal.fileno())
+        with self._explained():
+            for file in (self._rows, self._aside):
+                file.flush()
+                os.fsync(file.fileno())
+            self._journal.write(self.done.model_dump_json().encode() + b"\n")
+            self._journal.flush()
+            os.fsync(self._journal.fileno())
         self._kept_at = time.monotonic()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise DataError(
+                f"cannot be written: {error.strerror or error}",
+                where=str(self.rows),
+                mend="make room for it; the same command then goes on from here",
+            ) from error
 
     def forget(self) -> None:
         """Remove the files; the journal last, for it makes the others of use."""
