@@ -348,10 +348,10 @@ class Frames(Source):
             if end > start:
                 yield Block(frame, end)
 
-    def batch(self, block: Block) -> Batch | None:
+    def batch(self, block: Block) -> Batch | None:  # pylint: disable=useless-return
         """Always the long way."""
         del block
-        return None  # pylint: disable=useless-return
+        return None
 
     def frame(self, block: Block, before: int) -> pd.DataFrame:
         """As it was read."""
