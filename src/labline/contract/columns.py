@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import singledispatch
 from typing import Any
@@ -27,6 +28,25 @@ Columns = dict[str, NDArray[Any]]
 Numbers and booleans: float64, NaN for missing. Moments: datetime64[us] in UTC, NaT for missing. Categories and texts:
 object of str, lists of labels: object of tuples of str; None for missing.
 """
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """A plain column whose values repeat: what is done to each of `values` once holds for all its rows.
+
+    Attributes:
+        values: the distinct values in plain types, shape (distinct,).
+        codes: which of them each row has, shape (rows,).
+    """
+
+    values: NDArray[Any]
+    codes: NDArray[np.integer[Any]]
+
+    def plain(self) -> NDArray[Any]:
+        """The column itself, shape (rows,)."""
+        return np.asarray(self.values.take(self.codes))
+
+
 Values = Sequence[Any] | NDArray[Any]
 MOMENT = "datetime64[us]"
 
@@ -46,7 +66,12 @@ def settle(problem: Problem, values: Mapping[str, Values]) -> Columns:
 
     What a policy says to refuse is not judged here: the request model and the frame schema did that before.
     """
-    return {name: _settled(column, _plain(values[name], column)) for name, column in problem.columns.items()}
+    return {name: settle_column(column, values[name]) for name, column in problem.columns.items()}
+
+
+def settle_column(column: Column, values: Values) -> NDArray[Any]:
+    """One column as `settle` makes it; a row's value depends on no other row."""
+    return _settled(column, _plain(values, column))
 
 
 def is_missing(values: NDArray[Any]) -> NDArray[np.bool_]:

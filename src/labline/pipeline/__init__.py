@@ -5,7 +5,7 @@ from labline.pipeline.champion import Served, champion, served, served_from
 from labline.pipeline.data import Checked, check, prepare
 from labline.pipeline.drafting import Drafted, draft
 from labline.pipeline.monitoring import monitor, monitor_frame, report
-from labline.pipeline.predicting import predict, score
+from labline.pipeline.predicting import Predicted, predict, predict_file, score
 from labline.pipeline.problem import open_problem
 from labline.pipeline.promotion import Promotion, history, holdout_figures, promote, remark, rollback
 from labline.pipeline.rows import Rows, open_rows
@@ -16,6 +16,7 @@ from labline.pipeline.up import bring_up
 __all__ = [
     "Checked",
     "Drafted",
+    "Predicted",
     "Promotion",
     "Rows",
     "Served",
@@ -33,6 +34,7 @@ __all__ = [
     "open_problem",
     "open_rows",
     "predict",
+    "predict_file",
     "prepare",
     "promote",
     "remark",
