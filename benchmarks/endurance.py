@@ -186,7 +186,7 @@ async def run(seconds: float, root: Path, address: str) -> None:
         print("  the server is told to stop", flush=True)
         server.terminate()
         await server.wait()
-        print((root / "server.log").read_text()[-int(os.environ.get("TAIL", "0")):])
+        print((root / "server.log").read_text()[-int(os.environ.get("TAIL", "0")) :])
     told(seen, seconds, done, refused, address)
 
 

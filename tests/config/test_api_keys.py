@@ -67,9 +67,7 @@ def test_a_key_in_plain_is_refused_and_not_repeated(root: Path, monkeypatch: pyt
         (f"a:predict:sha256:{'a' * 64} b:predict:sha256:{'a' * 64}", "the same hash"),
     ],
 )
-def test_what_is_no_line_of_a_key_is_refused(
-    root: Path, monkeypatch: pytest.MonkeyPatch, line: str, says: str
-) -> None:
+def test_what_is_no_line_of_a_key_is_refused(root: Path, monkeypatch: pytest.MonkeyPatch, line: str, says: str) -> None:
     monkeypatch.setenv(VARIABLE, line)
     with pytest.raises(ConfigError, match=says) as caught:
         load(root)
@@ -89,7 +87,9 @@ def test_the_settings_show_names_and_no_hash(root: Path, monkeypatch: pytest.Mon
 def test_the_command_shows_the_key_once_and_the_line_that_lets_it_in(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = CliRunner().invoke(cli, ["key", "new", "--scope", "predict,monitor", "--name", "ci", "--days", "7", "--json"])
+    made = CliRunner().invoke(
+        cli, ["key", "new", "--scope", "predict,monitor", "--name", "ci", "--days", "7", "--json"]
+    )
     said = json.loads(made.stdout)
     monkeypatch.setenv(VARIABLE, said["line"])
     [key] = load(root).serving.api_keys

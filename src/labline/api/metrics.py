@@ -13,7 +13,9 @@ from typing import Any, Protocol
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
-FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # the library's: where processes put their numbers together; read when it is imported
+FOLDER = (
+    "PROMETHEUS_MULTIPROC_DIR"  # the library's: where processes put their numbers together; read when it is imported
+)
 GAUGE_SECONDS = 1.0
 # seconds; from a prediction's quarter of a millisecond to a report page's half a minute
 BUCKETS = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -71,7 +73,9 @@ class Metrics:
         self._log_fails = _gauge("log_failing", "1 while the prediction log cannot be written.", "livemax", kept)
         self._known: dict[tuple[str, ...], Any] = {}  # labelled children: to look them up costs more than to count
 
-    def answered(self, method: str, route: str, status: int, seconds: float, predictions: Sequence[_Prediction]) -> None:
+    def answered(
+        self, method: str, route: str, status: int, seconds: float, predictions: Sequence[_Prediction]
+    ) -> None:
         """Count an answer, and by version and class or label the predictions in it; of values only how many."""
         version = str(predictions[0].model.version) if predictions else ""
         of_status, of_route = (method, route, str(status)), (route, version)

@@ -57,4 +57,6 @@ def _day(today: date, days: int) -> date:
     try:
         return today + timedelta(days=days)
     except OverflowError:
-        raise LablineError(f"{days} days are too many", where="--days", mend="leave it out for a key without an end") from None
+        raise LablineError(
+            f"{days} days are too many", where="--days", mend="leave it out for a key without an end"
+        ) from None
