@@ -180,7 +180,9 @@ def test_no_spelling_of_a_path_leads_around_the_key_or_out_of_the_folder(api: Ap
 
 def test_the_log_names_the_keys_holder_and_never_the_key_or_the_body(api: Api) -> None:
     lines: list[str] = []
-    handler = logger.add(lambda message: lines.append(json.dumps(message.record["extra"]) + message), format="{message}")
+    handler = logger.add(
+        lambda message: lines.append(json.dumps(message.record["extra"]) + message), format="{message}"
+    )
     try:
         api.client.post("/predict", json=api.record, headers=bearer("predicts") | {"x-request-id": "abc-1"})
         api.client.post("/predict", json=api.record, headers=bearer("unknown"))

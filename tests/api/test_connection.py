@@ -153,7 +153,9 @@ def test_what_is_no_request_is_400(server: Server, sent: bytes) -> None:
         assert problem(rest(connection))[0] == 400
 
 
-@pytest.mark.parametrize("path", [b"/docs/../predict", b"//predict", b"/static-offline-docs/%2e%2e%2fcore.py", b"/a%00b"])
+@pytest.mark.parametrize(
+    "path", [b"/docs/../predict", b"//predict", b"/static-offline-docs/%2e%2e%2fcore.py", b"/a%00b"]
+)
 def test_path_tricks_are_refused_as_they_come_over_the_wire(server: Server, path: bytes) -> None:
     with connected(server) as connection:
         connection.sendall(b"GET " + path + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")

@@ -72,7 +72,7 @@ version = int(sys.argv[1])
 for _ in range(10):
     answer = S(prediction="Normal_Weight", model=S(version=version))
     metrics.answered("POST", "/predict", 200, 0.004, [answer])
-metrics.show(State(champion=version, queued=2, spooled=3, lost=0, log_fails=False))
+metrics.show(State(version, log_queue_rows=2, log_spooled_rows=3, log_lost_rows=0, log_failing=False))
 print("ready", flush=True)
 sys.stdin.read()
 """
@@ -92,7 +92,9 @@ def test_any_worker_shows_the_numbers_of_all_and_forgets_the_gauges_of_the_dead(
         assert worker.stdout is not None
         assert worker.stdout.readline() == "ready\n"
     both = parsed(Metrics().render().decode())
-    assert both["labline_requests_total", frozenset({("route", "/predict"), ("method", "POST"), ("status", "200")})] == 20
+    assert (
+        both["labline_requests_total", frozenset({("route", "/predict"), ("method", "POST"), ("status", "200")})] == 20
+    )
     assert both["labline_request_seconds_count", frozenset({("route", "/predict"), ("version", "2")})] == 10
     assert both["labline_log_queue_rows", frozenset()] == 4
     champions = {value for (name, _), value in both.items() if name == "labline_champion_version"}
@@ -102,5 +104,7 @@ def test_any_worker_shows_the_numbers_of_all_and_forgets_the_gauges_of_the_dead(
     workers[0].communicate()
     left = parsed(Metrics().render().decode())
     assert left["labline_log_queue_rows", frozenset()] == 2
-    assert left["labline_requests_total", frozenset({("route", "/predict"), ("method", "POST"), ("status", "200")})] == 20
+    assert (
+        left["labline_requests_total", frozenset({("route", "/predict"), ("method", "POST"), ("status", "200")})] == 20
+    )
     workers[1].communicate()

@@ -16,9 +16,15 @@ from labline.config.api_keys import digest_of, new_key, written
 from labline.config.serving import Serving
 from labline.errors import ConfigError
 from labline.serving import refuse_open
-from tests.config.test_config import root  # noqa: F401  pylint: disable=unused-import
 
 VARIABLE = "LABLINE_SERVING__API_KEYS"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A workspace with nothing set."""
+    (tmp_path / "labline.yaml").touch()
+    return tmp_path
 
 
 def test_keys_are_long_random_and_never_the_same() -> None:
@@ -38,8 +44,9 @@ def test_two_keys_stand_in_one_variable(root: Path, monkeypatch: pytest.MonkeyPa
 
 def test_a_secrets_file_has_one_a_line(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = [written(new_key(), name, ["predict"]) for name in ("one", "two")]
-    (tmp_path / "serving__api_keys").write_text("\n".join(lines) + "\n")
-    monkeypatch.setenv("LABLINE_SECRETS_DIR", str(tmp_path))
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "serving__api_keys").write_text("\n".join(lines) + "\n")
+    monkeypatch.setenv("LABLINE_SECRETS_DIR", str(tmp_path / "secrets"))
     assert [key.name for key in load(root).serving.api_keys] == ["one", "two"]
 
 
@@ -67,9 +74,7 @@ def test_a_key_in_plain_is_refused_and_not_repeated(root: Path, monkeypatch: pyt
         (f"a:predict:sha256:{'a' * 64} b:predict:sha256:{'a' * 64}", "the same hash"),
     ],
 )
-def test_what_is_no_line_of_a_key_is_refused(
-    root: Path, monkeypatch: pytest.MonkeyPatch, line: str, says: str
-) -> None:
+def test_what_is_no_line_of_a_key_is_refused(root: Path, monkeypatch: pytest.MonkeyPatch, line: str, says: str) -> None:
     monkeypatch.setenv(VARIABLE, line)
     with pytest.raises(ConfigError, match=says) as caught:
         load(root)
@@ -89,7 +94,9 @@ def test_the_settings_show_names_and_no_hash(root: Path, monkeypatch: pytest.Mon
 def test_the_command_shows_the_key_once_and_the_line_that_lets_it_in(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = CliRunner().invoke(cli, ["key", "new", "--scope", "predict,monitor", "--name", "ci", "--days", "7", "--json"])
+    made = CliRunner().invoke(
+        cli, ["key", "new", "--scope", "predict,monitor", "--name", "ci", "--days", "7", "--json"]
+    )
     said = json.loads(made.stdout)
     monkeypatch.setenv(VARIABLE, said["line"])
     [key] = load(root).serving.api_keys

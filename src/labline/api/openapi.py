@@ -10,7 +10,10 @@ from labline.api.problem_details import MEDIA_TYPE, ProblemDetails
 
 PROBLEM = {"$ref": "#/components/schemas/ProblemDetails"}
 HEADERS = {
-    "X-Request-ID": {"description": "Names the request in the log; the one that was sent, if any.", "schema": {"type": "string"}}
+    "X-Request-ID": {
+        "description": "Names the request in the log; the one that was sent, if any.",
+        "schema": {"type": "string"},
+    }
 }
 REFUSALS = {
     400: "The request is not well formed.",
@@ -24,7 +27,12 @@ COUNTED = {429: "Too many requests of this client.", 503: "Too many requests at 
 WITH_A_BODY = {408: "The body took too long."}
 SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "An API key, from `labline key new`."},
-    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same, in a header of its own."},
+    "header": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-API-Key",
+        "description": "The same, in a header of its own.",
+    },
 }
 
 
@@ -61,9 +69,9 @@ def _document(responses: dict[str, Any], refusals: dict[int, str]) -> None:
     """Errors are problem details, of their own media type; what the route says of a status stays."""
     for status, says in refusals.items():
         responses.setdefault(str(status), {"description": says, "content": {MEDIA_TYPE: {"schema": PROBLEM}}})
-    for status, response in responses.items():
+    for code, response in responses.items():
         response["headers"] = HEADERS | response.get("headers", {})
         content = response.get("content", {})
-        if status == "422" or content.get("application/json", {}).get("schema") == PROBLEM:
+        if code == "422" or content.get("application/json", {}).get("schema") == PROBLEM:
             content.pop("application/json", None)  # of FastAPI's own 422 as well, for ours looks otherwise
             response.setdefault("content", content)[MEDIA_TYPE] = {"schema": PROBLEM}
