@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from labline import pipeline
-from labline.client import ApiProblem, Client, Label
+from labline.client import ApiError, Client, Label
 from labline.config import load
 from labline.config.api_keys import new_key, written
 from labline.contract.examples import example_record, example_records
@@ -56,7 +56,7 @@ def test_one_record_and_many_are_answered_alike_and_in_order(client: Client, roo
 
 def test_what_the_contract_refuses_is_told_by_field(client: Client, root: Path) -> None:
     record = example_record(pipeline.open_problem(load(root), "obesity"))
-    with pytest.raises(ApiProblem, match="Age 7 is out of range") as caught:
+    with pytest.raises(ApiError, match="Age 7 is out of range") as caught:
         client.predict(record | {"Age": 7})
     assert (caught.value.status, caught.value.errors[0]["field"]) == (422, "Age")
     assert caught.value.request_id
@@ -69,7 +69,7 @@ def test_version_schema_and_monitoring(client: Client) -> None:
 
 
 def test_without_a_key_it_says_so(address: str) -> None:
-    with Client(address) as stranger, pytest.raises(ApiProblem, match="needs an API key") as caught:
+    with Client(address) as stranger, pytest.raises(ApiError, match="needs an API key") as caught:
         stranger.monitor()
     assert caught.value.status == 401
 
@@ -123,7 +123,7 @@ def test_it_sends_again_what_failed_and_waits_as_long_as_it_is_told(failing: Any
 def test_it_gives_up_in_the_end_and_says_what_was_answered(failing: Any) -> None:
     address, plan, asked = failing
     plan += [(503, {}, {"title": "Busy", "detail": "come again"})] * 3
-    with pytest.raises(ApiProblem, match="Busy: come again") as caught:
+    with pytest.raises(ApiError, match="Busy: come again") as caught:
         Client(address, tries=3).predict({})
     assert (caught.value.status, len(asked)) == (503, 3)
 
@@ -131,9 +131,9 @@ def test_it_gives_up_in_the_end_and_says_what_was_answered(failing: Any) -> None
 def test_a_refusal_is_not_sent_again_and_a_redirect_is_not_followed(failing: Any) -> None:
     address, plan, asked = failing
     plan += [(422, {}, {"title": "no"}), (307, {"location": "http://127.0.0.1:9/"}, {})]
-    with pytest.raises(ApiProblem):
+    with pytest.raises(ApiError):
         Client(address).predict({})
-    with pytest.raises(ApiProblem):
+    with pytest.raises(ApiError):
         Client(address).predict({})
     assert len(asked) == 2
 
@@ -151,10 +151,11 @@ def test_labels_are_sent_in_parts_as_the_api_takes_them(failing: Any) -> None:
 
 
 def test_nobody_there_is_said_in_a_sentence() -> None:
-    with pytest.raises(ApiProblem, match="does not answer"):
+    with pytest.raises(ApiError, match="does not answer"):
         Client("http://127.0.0.1:9", tries=2).version()
 
 
 def test_it_needs_nothing_of_the_server() -> None:
     code = "import sys, labline.client; print({'fastapi', 'pydantic', 'numpy', 'lightgbm'} & set(sys.modules))"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "set()"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said.strip() == "set()"

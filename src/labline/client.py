@@ -26,7 +26,7 @@ AGAIN = (429, 502, 503, 504)  # nothing was done, and may well be done later
 ROWS = 500
 
 
-class ApiProblem(Exception):
+class ApiError(Exception):
     """The server refused, or failed.
 
     Attributes:
@@ -110,7 +110,7 @@ class Client:
         """The answer to one record.
 
         Raises:
-            ApiProblem: the record breaks the contract (422), or no answer can be had.
+            ApiError: the record breaks the contract (422), or no answer can be had.
         """
         return _prediction(self._ask("POST", "/predict", record))
 
@@ -118,7 +118,7 @@ class Client:
         """The answers to any number of records, in their order; so many rows are sent at once.
 
         Raises:
-            ApiProblem: as `predict`; the answers before that have been given.
+            ApiError: as `predict`; the answers before that have been given.
         """
         rest = iter(records)
         while chunk := list(islice(rest, rows)):
@@ -128,7 +128,7 @@ class Client:
         """Tell what came true; what the server says of each part that was sent, e.g. ids it does not know.
 
         Raises:
-            ApiProblem: a label breaks the contract (422), or they could not be kept.
+            ApiError: a label breaks the contract (422), or they could not be kept.
         """
         rest, said = iter(labels), []
         while chunk := list(islice(rest, rows)):
@@ -139,7 +139,7 @@ class Client:
         """Is the champion still fit? The summary as GET /monitor gives it.
 
         Raises:
-            ApiProblem: there is no champion, or the rows it needs are not there.
+            ApiError: there is no champion, or the rows it needs are not there.
         """
         given = {"source": source} | ({} if window is None else {"window": str(window)})
         found: dict[str, Any] = self._ask("GET", "/monitor", fields=given)
@@ -173,13 +173,13 @@ class Client:
             answer = self._pool.request(method, self._address + path, fields=fields, **sent)
             said = json.loads(answer.data)
         except urllib3.exceptions.HTTPError as error:
-            raise ApiProblem(f"{self._address} does not answer: {error}") from error
+            raise ApiError(f"{self._address} does not answer: {error}") from error
         except ValueError as error:
-            raise ApiProblem(f"{self._address}{path}: what answers is no JSON", answer.status) from error
+            raise ApiError(f"{self._address}{path}: what answers is no JSON", answer.status) from error
         if answer.status >= 400:
             problem = said if isinstance(said, dict) else {}
             detail = f"{problem.get('title', 'refused')}: {problem.get('detail', '')} (status {answer.status})"
-            raise ApiProblem(detail, answer.status, problem.get("errors", ()), problem.get("request_id"))
+            raise ApiError(detail, answer.status, problem.get("errors", ()), problem.get("request_id"))
         return said
 
 

@@ -72,7 +72,7 @@ version = int(sys.argv[1])
 for _ in range(10):
     answer = S(prediction="Normal_Weight", model=S(version=version))
     metrics.answered("POST", "/predict", 200, 0.004, [answer])
-metrics.show(State(champion=version, queued=2, spooled=3, lost=0, log_fails=False))
+metrics.show(State(version, log_queue_rows=2, log_spooled_rows=3, log_lost_rows=0, log_failing=False))
 print("ready", flush=True)
 sys.stdin.read()
 """

@@ -16,9 +16,15 @@ from labline.config.api_keys import digest_of, new_key, written
 from labline.config.serving import Serving
 from labline.errors import ConfigError
 from labline.serving import refuse_open
-from tests.config.test_config import root  # noqa: F401  pylint: disable=unused-import
 
 VARIABLE = "LABLINE_SERVING__API_KEYS"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A workspace with nothing set."""
+    (tmp_path / "labline.yaml").touch()
+    return tmp_path
 
 
 def test_keys_are_long_random_and_never_the_same() -> None:
@@ -38,8 +44,9 @@ def test_two_keys_stand_in_one_variable(root: Path, monkeypatch: pytest.MonkeyPa
 
 def test_a_secrets_file_has_one_a_line(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = [written(new_key(), name, ["predict"]) for name in ("one", "two")]
-    (tmp_path / "serving__api_keys").write_text("\n".join(lines) + "\n")
-    monkeypatch.setenv("LABLINE_SECRETS_DIR", str(tmp_path))
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "serving__api_keys").write_text("\n".join(lines) + "\n")
+    monkeypatch.setenv("LABLINE_SECRETS_DIR", str(tmp_path / "secrets"))
     assert [key.name for key in load(root).serving.api_keys] == ["one", "two"]
 
 

@@ -85,15 +85,16 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Its headers are there; those that came in one piece are measured here."""
-        if self._header_bytes > self._limits.header_bytes_max:  # perhaps, for some of it may be body
-            if (
-                len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
-                > self._limits.header_bytes_max
-            ):
-                self._too_large = True
-                raise ValueError("headers too large")  # ends the parser, which has `send_400_response` called
+        most = self._limits.header_bytes_max
+        # some of what has come may be body: only then is it worth counting
+        if self._header_bytes > most and self._size_of_headers() > most:
+            self._too_large = True
+            raise ValueError("headers too large")  # ends the parser, which has `send_400_response` called
         self._awaited = "body"
         super().on_headers_complete()
+
+    def _size_of_headers(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
     def on_message_complete(self) -> None:
         """It is there as a whole."""

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from labline.api import limits, paths
 from labline.api.access import Access, Headers
-from labline.api.limits import ClientGone, RateLimit, come_again
+from labline.api.limits import ClientGoneError, RateLimit, come_again
 from labline.api.metrics import Metrics
 from labline.api.problem_details import ApiError, answer, crashed
 from labline.config.api_keys import ApiKey
@@ -75,7 +75,7 @@ class Guard:
             await self._admit(exchange, receive, sending)
         except ApiError as refusal:
             await answer(refusal.body, refusal.headers)(scope, receive, sending)
-        except ClientGone:
+        except ClientGoneError:
             exchange.status = 499  # as proxies write it: no one was there to be answered
         except Exception as error:  # pylint: disable=broad-exception-caught  # the log has it, and the metrics
             self._metrics.crashed()
@@ -109,7 +109,7 @@ class Guard:
 
         Raises:
             ApiError: why not.
-            ClientGone: before its body had come.
+            ClientGoneError: before its body had come.
         """
         scope, headers, path = exchange.scope, exchange.headers, exchange.path
         if path is paths.OTHER and paths.is_trick(scope["path"], scope.get("raw_path") or b""):
@@ -132,10 +132,8 @@ class Guard:
             self._metrics.busy -= 1
 
     def _check_rate(self, rate: RateLimit, exchange: Exchange) -> None:
-        if exchange.key is not None:
-            client = exchange.key.name
-        else:
-            client = (exchange.scope.get("client") or ("",))[0]
+        address = exchange.scope.get("client") or ("",)
+        client = exchange.key.name if exchange.key is not None else address[0]
         seconds = rate.wait(client, exchange.started)
         if seconds:
             limit = f"{self._serving.rate_per_second:g} requests a second"
@@ -180,7 +178,7 @@ class Exchange:
 
     @property
     def route(self) -> str:
-        """The path as the routes have it; those that clients made up have one name together, for there is no end of them."""
+        """The path as the routes have it; those that clients make up have one name together, for they have no end."""
         route: Any = self.scope.get("route")
         if route is not None:
             return str(route.path)

@@ -14,7 +14,7 @@ CLIENTS_MAX = 10_000  # remembered at once; those who may send at full rate agai
 JSON_TYPES = (b"application/json", b"application/problem+json")
 
 
-class ClientGone(Exception):
+class ClientGoneError(Exception):
     """The client went away before its request had arrived: there is no one to answer."""
 
 
@@ -78,7 +78,7 @@ async def read_body(receive: Receive, bytes_max: int, seconds: float) -> bytes:
 
     Raises:
         ApiError: 413 when it is larger, also when no length was told; 408 when it takes longer.
-        ClientGone: the client went away.
+        ClientGoneError: the client went away.
     """
     parts, size = [], 0
     try:
@@ -87,7 +87,7 @@ async def read_body(receive: Receive, bytes_max: int, seconds: float) -> bytes:
             while more:
                 message = await receive()
                 if message["type"] == "http.disconnect":
-                    raise ClientGone
+                    raise ClientGoneError
                 parts.append(message.get("body", b""))
                 size += len(parts[-1])
                 if size > bytes_max:

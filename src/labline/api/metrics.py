@@ -8,42 +8,41 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
-FOLDER = (
-    "PROMETHEUS_MULTIPROC_DIR"  # the library's: where processes put their numbers together; read when it is imported
-)
+# the library's own: where processes put their numbers together; read when it is imported
+FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 GAUGE_SECONDS = 1.0
 # seconds; from a prediction's quarter of a millisecond to a report page's half a minute
 BUCKETS = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+GAUGES = {
+    # what it says, and how those of several processes come together
+    "requests_in_progress": ("Requests being answered.", "livesum"),
+    "champion_version": ("The version that answers; 0 when none does.", "liveall"),
+    "log_queue_rows": ("Predictions waiting to be written.", "livesum"),
+    "log_spooled_rows": ("Predictions kept aside, the database being away.", "livesum"),
+    "log_lost_rows": ("Predictions kept nowhere since the start.", "livesum"),
+    "log_failing": ("1 while the prediction log cannot be written.", "livemax"),
+}
 LIVE_FILE = re.compile(r"gauge_live[a-z]*_(\d+)\.db")
 
 
-class _Model(Protocol):
-    @property
-    def version(self) -> int: ...
-
-
-class _Prediction(Protocol):
-    @property
-    def prediction(self) -> str | float | list[str]: ...
-
-    @property
-    def model(self) -> _Model: ...
+if TYPE_CHECKING:
+    from labline.api.schemas import Prediction
 
 
 @dataclass(frozen=True)
 class State:
     """What gauges show of a server's process now."""
 
-    champion: int | None
-    queued: int
-    spooled: int
-    lost: int
-    log_fails: bool
+    champion_version: int
+    log_queue_rows: int
+    log_spooled_rows: int
+    log_lost_rows: int
+    log_failing: bool
 
 
 class Metrics:
@@ -65,17 +64,10 @@ class Metrics:
             "labline_predictions", "Predictions by class or label.", ("version", "prediction"), **kept
         )
         self._crashes = Counter("labline_crashes", "Requests that failed by a fault of ours.", **kept)
-        self._busy = _gauge("requests_in_progress", "Requests being answered.", "livesum", kept)
-        self._champion = _gauge("champion_version", "The version that answers; 0 when none does.", "liveall", kept)
-        self._queued = _gauge("log_queue_rows", "Predictions waiting to be written.", "livesum", kept)
-        self._spooled = _gauge("log_spooled_rows", "Predictions kept aside, the database being away.", "livesum", kept)
-        self._lost = _gauge("log_lost_rows", "Predictions kept nowhere since the start.", "livesum", kept)
-        self._log_fails = _gauge("log_failing", "1 while the prediction log cannot be written.", "livemax", kept)
+        self._gauges = {name: _gauge(name, *about, kept) for name, about in GAUGES.items()}
         self._known: dict[tuple[str, ...], Any] = {}  # labelled children: to look them up costs more than to count
 
-    def answered(
-        self, method: str, route: str, status: int, seconds: float, predictions: Sequence[_Prediction]
-    ) -> None:
+    def answered(self, method: str, route: str, status: int, seconds: float, predictions: Sequence[Prediction]) -> None:
         """Count an answer, and by version and class or label the predictions in it; of values only how many."""
         version = str(predictions[0].model.version) if predictions else ""
         of_status, of_route = (method, route, str(status)), (route, version)
@@ -99,12 +91,9 @@ class Metrics:
 
     def show(self, state: State) -> None:
         """Set the gauges."""
-        self._busy.set(self.busy)
-        self._champion.set(state.champion or 0)
-        self._queued.set(state.queued)
-        self._spooled.set(state.spooled)
-        self._lost.set(state.lost)
-        self._log_fails.set(state.log_fails)
+        now = {"requests_in_progress": self.busy, **vars(state)}
+        for name, gauge in self._gauges.items():
+            gauge.set(now[name])
 
     def render(self) -> bytes:
         """All numbers in Prometheus' text format, of all processes together."""

@@ -69,9 +69,9 @@ def _document(responses: dict[str, Any], refusals: dict[int, str]) -> None:
     """Errors are problem details, of their own media type; what the route says of a status stays."""
     for status, says in refusals.items():
         responses.setdefault(str(status), {"description": says, "content": {MEDIA_TYPE: {"schema": PROBLEM}}})
-    for status, response in responses.items():
+    for code, response in responses.items():
         response["headers"] = HEADERS | response.get("headers", {})
         content = response.get("content", {})
-        if status == "422" or content.get("application/json", {}).get("schema") == PROBLEM:
+        if code == "422" or content.get("application/json", {}).get("schema") == PROBLEM:
             content.pop("application/json", None)  # of FastAPI's own 422 as well, for ours looks otherwise
             response.setdefault("content", content)[MEDIA_TYPE] = {"schema": PROBLEM}

@@ -41,7 +41,7 @@ def new(
         f"key, for its holder, and not shown again:\n  {made}\n\n"
         f"its hash, for the server; several stand in one text with blanks or line ends between them:\n"
         f"  LABLINE_SERVING__API_KEYS='{line}'\n"
-        "or the line in the file serving__api_keys of the folder that LABLINE_SECRETS_DIR names. Then restart the server."
+        "or the line in the file serving__api_keys of the folder that LABLINE_SECRETS_DIR names. Then start it anew."
     )
 
 

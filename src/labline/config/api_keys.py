@@ -48,9 +48,9 @@ class ApiKey:
 def digest_of(key: str) -> bytes:
     """SHA-256 of a key.
 
-    A password needs a slow, salted hash because people choose it and it can be guessed. A key is 256 random bits: nobody
-    finds it by trying, whatever a try costs, and no table of hashes holds it. So one fast SHA-256 is right, and it is
-    paid on every request.
+    A password needs a slow, salted hash because people choose it and it can be guessed. A key is 256 random bits:
+    nobody finds it by trying, whatever a try costs, and no table of hashes holds it. So one fast SHA-256 is right,
+    and every request can pay for it.
     """
     return hashlib.sha256(key.encode()).digest()
 

@@ -24,9 +24,9 @@ def state(services: Services) -> State:
     current = services.champion.current
     log = services.log.status()
     return State(
-        champion=current.version if current else None,
-        queued=log.queued,
-        spooled=log.spooled,
-        lost=log.lost,
-        log_fails=log.failure is not None,
+        champion_version=current.version if current else 0,
+        log_queue_rows=log.queued,
+        log_spooled_rows=log.spooled,
+        log_lost_rows=log.lost,
+        log_failing=log.failure is not None,
     )
