@@ -13,10 +13,11 @@ from labline.config import Config
 from labline.contract import Columns, Problem
 from labline.data.sources.sample import generate
 from labline.model.bundle import Bundle
-from labline.monitoring.drift import NOTHING_TO_TEST, Drift, category_drift, number_drift
+from labline.monitoring.drift import NOTHING_TO_TEST, Drift, drift_of
 from labline.monitoring.profile import (
     NAMES_MAX,
     CategoryProfile,
+    NumberProfile,
     Profile,
     make_profile,
     measured,
@@ -25,10 +26,21 @@ from labline.monitoring.profile import (
     profile_of,
 )
 from labline.monitoring.summary import Window, summarise
+from labline.monitoring.tally import count_names, count_numbers
 from labline.pipeline.data import columns_of
 from tests.conftest import ROOT
 
 RANDOM = np.random.default_rng(11)
+
+
+def number_drift(profile: NumberProfile | CategoryProfile, values: np.ndarray) -> Drift:
+    assert isinstance(profile, NumberProfile)
+    return drift_of(profile, count_numbers(profile, values))
+
+
+def category_drift(profile: NumberProfile | CategoryProfile, values: np.ndarray) -> Drift:
+    assert isinstance(profile, CategoryProfile)
+    return drift_of(profile, count_names(profile, values))
 
 
 def names(values: np.ndarray) -> np.ndarray:

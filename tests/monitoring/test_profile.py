@@ -9,6 +9,8 @@ import pytest
 
 from labline.contract import Problem, TextColumn
 from labline.monitoring.profile import (
+    EVEN_KNOTS,
+    EXACT_ROWS,
     KNOTS,
     CategoryProfile,
     NumberProfile,
@@ -37,11 +39,12 @@ def values(request: pytest.FixtureRequest) -> np.ndarray:
     return SHAPES[request.param]
 
 
-def test_there_are_at_most_256_knots_in_order_and_the_ends_are_the_smallest_and_largest_value(
+def test_there_are_at_most_512_knots_in_order_and_the_ends_are_the_smallest_and_largest_value(
     values: np.ndarray,
 ) -> None:
     profile = profile_numbers(values)
-    assert 1 <= len(profile.knots) <= KNOTS == 256
+    assert KNOTS == EVEN_KNOTS == 256
+    assert 1 <= len(profile.knots) <= KNOTS + EVEN_KNOTS
     assert list(profile.knots) == sorted(set(profile.knots))
     assert (profile.knots[0], profile.knots[-1]) == (values.min(), values.max())
 
@@ -59,6 +62,26 @@ def test_between_two_knots_lies_hardly_more_than_one_part_in_255(values: np.ndar
     profile = profile_numbers(values)
     between = np.array(profile.below[1:]) - np.array(profile.upto[:-1])
     assert (between <= 1 / 255 + 1 / len(values)).all()
+
+
+def test_of_up_to_a_thousand_rows_every_value_is_a_knot_and_nothing_else() -> None:
+    values = np.random.default_rng(5).normal(size=EXACT_ROWS)
+    assert profile_numbers(values).knots == tuple(np.sort(values).tolist())
+
+
+def test_a_wild_value_leaves_the_knots_where_the_other_values_are() -> None:
+    values = SHAPES["normal"]
+    wild = np.array(profile_numbers(np.append(values, 1e5)).knots)
+    usual = np.array(profile_numbers(values).knots)
+    assert wild[-1] == 1e5
+    assert ((wild >= values.min()) & (wild <= values.max())).sum() >= 0.7 * len(usual)
+
+
+def test_the_sums_are_those_of_the_values_above_one_knot_up_to_the_next(values: np.ndarray) -> None:
+    profile = profile_numbers(values)
+    limits = [-np.inf, *profile.knots]
+    for low, high, total in zip(limits[:-1], limits[1:], profile.sums, strict=True):
+        assert total == pytest.approx(values[(values > low) & (values <= high)].sum())
 
 
 def test_a_value_that_many_share_is_one_knot_with_all_their_weight() -> None:

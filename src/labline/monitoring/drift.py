@@ -1,15 +1,15 @@
-"""Drift of one column: a window against the profile, as statistic, p-value and effect."""
+"""Drift of one measure: counts of a window against the profile, as statistic, p-value and effect."""
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from labline.monitoring.profile import CategoryProfile, NumberProfile
+from labline.monitoring.profile import CategoryProfile, NumberProfile, Reference
+from labline.monitoring.tally import Counts, NameCounts, NumberCounts
 
 EXPECTED_MIN = 5.0  # cells expected to hold fewer are pooled (Cochran 1954)
 STRANGERS_MIN = 1.0  # a single cell may hold as few (ibidem)
@@ -28,71 +28,90 @@ class Drift:
 NOTHING_TO_TEST = Drift("none", 0.0, 1.0, 0.0)
 
 
-def number_drift(profile: NumberProfile, values: NDArray[np.float64]) -> Drift:
+def drift_of(reference: Reference, counts: Counts) -> Drift:
+    """The distribution's test: Kolmogorov-Smirnov of numbers, chi-square of names."""
+    if isinstance(reference, NumberProfile) and isinstance(counts, NumberCounts):
+        return _number_drift(reference, counts)
+    if isinstance(reference, CategoryProfile) and isinstance(counts, NameCounts):
+        return _category_drift(reference, counts)
+    raise TypeError(f"{type(counts).__name__} are no counts against a {type(reference).__name__}")
+
+
+def _number_drift(profile: NumberProfile, counts: NumberCounts) -> Drift:
     """Kolmogorov-Smirnov distance between the profile's distribution and the window's; the effect is the distance.
 
     The distance is taken at the knots, from both sides, so it may miss up to 1/256. The p-value is the two-sample
-    one with the effective size n·m/(n+m) (Smirnov 1948).
+    one with the effective size n·m/(n+m) (Smirnov 1948). A single wild value moves the distance by one row's share.
     """
-    known = np.sort(values[np.isfinite(values)])
-    reference = profile.rows - profile.missing
-    if not len(known) or not reference:
+    if not counts.known or not profile.known:
         return NOTHING_TO_TEST
-    knots = np.array(profile.knots)
-    below = np.searchsorted(known, knots, side="left") / len(known)
-    upto = np.searchsorted(known, knots, side="right") / len(known)
-    gaps = np.abs(np.concatenate([below - profile.below, upto - profile.upto]))
-    # a quantile's knot stands for all values up to it: what lies between two knots cannot be told apart
+    gaps = np.abs(np.concatenate([counts.below - profile.below, counts.upto - profile.upto]))
     distance = float(gaps.max())
-    size = len(known) * reference / (len(known) + reference)
+    size = counts.known * profile.known / (counts.known + profile.known)
     from scipy import stats  # half a second, which a start of the API need not wait for
 
-    return Drift("kolmogorov-smirnov", distance, float(stats.kstwo.sf(distance, round(size))), distance)
+    return Drift("kolmogorov-smirnov", distance, float(stats.kstwo.sf(distance, max(round(size), 1))), distance)
 
 
-def category_drift(profile: CategoryProfile, values: NDArray[np.object_]) -> Drift:
+def _category_drift(profile: CategoryProfile, met: NameCounts) -> Drift:
     """Pearson's chi-square test of both samples' counts, rare names pooled; the effect is Cramér's V (1946).
 
     Names that the profile never met are a cell of their own; so many of its names stand for them as it met just once,
     which is how often a new one is to be expected (Good 1953).
     """
-    met = Counter(value for value in values if value is not None)
-    strangers = met.total() - sum(met[name] for name in profile.counts)
+    pairs = [(count, met.counts[name]) for name, count in profile.counts.items()]
     if profile.others:  # a stranger may be one of the names that are not kept
-        table = [(profile.others, strangers), (0, 0), *((n, met[name]) for name, n in profile.counts.items())]
+        table = [(profile.others, met.unknown), (0, 0), *pairs]
     else:
-        once = sum(n == 1 for n in profile.counts.values())
-        if strangers * sum(profile.counts.values()) < once * met.total():
+        once = profile.met_once
+        if met.unknown * profile.known < once * met.known:
             once = 0  # fewer than expected, as when rows of the training data are asked again: no sign of anything new
         rare = 1 if once else 0
-        table = [(0, 0), (once, strangers), *((n if n > rare else 0, met[name]) for name, n in profile.counts.items())]
+        table = [(0, 0), (once, met.unknown), *((n if n > rare else 0, other) for n, other in pairs)]
     counts = np.array(table, dtype=float).T
     if not counts.sum(axis=1).all():
         return NOTHING_TO_TEST
-    counts = _pooled(counts)
-    if counts.shape[1] < 2:
+    pool, usual = _pooled(counts)
+    cells = np.column_stack([pool, usual]) if pool.any() else usual
+    if cells.shape[1] < 2:
         return NOTHING_TO_TEST
-    from scipy import stats
-
-    found = stats.chi2_contingency(counts, correction=False)
-    ours, theirs = counts / counts.sum(axis=1, keepdims=True)
+    statistic, p_value = _chi_square(pool, usual)
+    ours, theirs = cells / cells.sum(axis=1, keepdims=True)
     # V of the shares, as if both samples were of one size; with their sizes it would shrink with the smaller's part
     effect = float(np.sqrt(np.sum((ours - theirs) ** 2 / (2 * (ours + theirs)))))
-    return Drift("chi-square", float(found.statistic), float(found.pvalue), effect)
+    return Drift("chi-square", statistic, p_value, effect)
 
 
-def _pooled(counts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The counts with all that are rare added up; the first column is rare anyhow, the second are the strangers.
+def _pooled(counts: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """All that are rare added up, and the others; the first column is rare anyhow, the second are the strangers.
 
     Which names are rare the reference says alone: chosen by the window too, they would differ by the choice.
     """
     smaller = counts.sum(axis=1).min()
     expected = counts[0] * smaller / counts[0].sum()
-    share = smaller / counts.sum()
     rare = expected < EXPECTED_MIN
-    rare[:2] = True, counts[:, 1].sum() * share < STRANGERS_MIN
-    pool, usual = counts[:, rare].sum(axis=1), counts[:, ~rare]
-    if pool.sum() * share >= EXPECTED_MIN or not usual.size:
-        return np.column_stack([pool, usual])
-    usual[:, usual.sum(axis=0).argmin()] += pool
-    return usual
+    rare[:2] = True, counts[:, 1].sum() * smaller / counts.sum() < STRANGERS_MIN
+    return counts[:, rare].sum(axis=1), counts[:, ~rare]
+
+
+def _chi_square(pool: NDArray[np.float64], usual: NDArray[np.float64]) -> tuple[float, float]:
+    """The statistic, and the p-value.
+
+    Where the rare names together are too few for a cell, the others are compared without them, and how many are rare
+    has an exact test of its own (Fisher 1922); the p-value is then twice the smaller one (Bonferroni).
+    """
+    from scipy import stats
+
+    both = pool.sum() + usual.sum()
+    enough = pool.sum() * min(pool[0] + usual[0].sum(), pool[1] + usual[1].sum()) / both >= EXPECTED_MIN
+    if enough or not usual.size:
+        found = stats.chi2_contingency(np.column_stack([pool, usual]), correction=False)
+        return float(found.statistic), float(found.pvalue)
+    statistic, p_value = 0.0, 1.0
+    if usual.shape[1] > 1 and usual.sum(axis=1).all():
+        found = stats.chi2_contingency(usual, correction=False)
+        statistic, p_value = float(found.statistic), float(found.pvalue)
+    if not pool.any():
+        return statistic, p_value
+    rare = stats.fisher_exact(np.column_stack([pool, usual.sum(axis=1)]).astype(int)).pvalue
+    return statistic, min(1.0, 2 * float(min(p_value, rare)))

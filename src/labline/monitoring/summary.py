@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from labline.config.monitoring import Monitoring
-from labline.contract import (
-    CategoryColumn,
-    Column,
-    Columns,
-    DateTimeColumn,
-    LabelsColumn,
-    NumberColumn,
-    Problem,
-    is_missing,
-)
+from labline.contract import Columns, Problem
 from labline.model.bundle import Bundle
-from labline.monitoring.drift import Drift, category_drift, number_drift
-from labline.monitoring.profile import PREDICTION, CategoryProfile, NumberProfile, Profile, measured
+from labline.model.tasks import Scores
+from labline.monitoring.dependence import Together
+from labline.monitoring.dependence import together as together_of
+from labline.monitoring.estimation import Estimate
+from labline.monitoring.judging import ColumnSummary, judge_columns
+from labline.monitoring.profile import ANSWER, Profile, paired
+from labline.monitoring.rules import Findings, Fired, Status, status_of
+from labline.monitoring.tally import NameCounts, Tally, counts_of, estimates_of, tally
 
-Status = Literal["ok", "warn", "drift", "insufficient_data"]
+__all__ = [
+    "About",
+    "ColumnSummary",
+    "Status",
+    "Summary",
+    "Window",
+    "WindowSource",
+    "columns_together",
+    "judge",
+    "summarise",
+]
+
 WindowSource = Literal["log", "current"]
 
 
@@ -39,6 +45,7 @@ class Window:
         source: the prediction log, or the "current" set.
         columns: the contract's columns, each of shape (rows,).
         predictions: shape (rows,): class names, values, or tuples of labels.
+        scores: probabilities of shape (rows, classes), or values of shape (rows,); None where they are not known.
         given: the columns before the contract's policies clipped or dropped anything; None where that is not known.
         labels: shape (rows,), or None.
         performance: the task's metrics against the labels, or None.
@@ -50,6 +57,7 @@ class Window:
     columns: Columns
     predictions: NDArray[Any]
     given: Columns | None = None
+    scores: Scores | None = None
     labels: NDArray[Any] | None = None
     performance: dict[str, float] | None = None
     since: datetime | None = None
@@ -61,25 +69,18 @@ class Window:
         return len(self.predictions)
 
 
-class ColumnSummary(BaseModel):
-    """One column of the window against the profile."""
-
-    model_config = ConfigDict(frozen=True)
-
-    column: str
-    test: str
-    statistic: float
-    p_value: float
-    effect: float
-    drifted: bool
-    missing_share: float
-    reference_missing_share: float
-    new_categories: list[str] = []
-    out_of_range_share: float = 0.0
-
-
 class Summary(BaseModel):
-    """What GET /monitor answers."""
+    """What GET /monitor answers.
+
+    Attributes:
+        status: in one word; `reasons` say why, and `rules` which rules of `monitoring.yaml` they come from.
+        columns: those furthest from the reference first.
+        together: whether columns go together as they did; None where the rows were not at hand.
+        performance: the task's metrics against labels; None where there are none.
+        estimated: what they probably are without labels. It holds while inputs drift, not where the relation of inputs
+            and target changes.
+        holdout: the task's metrics on the hold-out.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -88,6 +89,7 @@ class Summary(BaseModel):
     source: WindowSource
     status: Status
     reasons: list[str]
+    rules: list[Fired] = []
     rows: int
     rows_wanted: int
     since: datetime | None
@@ -96,146 +98,123 @@ class Summary(BaseModel):
     prediction: ColumnSummary | None = None
     predictions: dict[str, int] = {}
     columns: list[ColumnSummary] = []
+    together: Together | None = None
     performance: dict[str, float] | None = None
+    estimated: dict[str, Estimate] = {}
     holdout: dict[str, float] = {}
     trained_on: str = ""
+
+
+@dataclass(frozen=True)
+class About:
+    """Which window is judged: from where, how many rows were asked for, and between which moments."""
+
+    source: WindowSource
+    wanted: int
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 def summarise(
     bundle: Bundle, version: int, profile: Profile, window: Window, wanted: int, settings: Monitoring
 ) -> Summary:
-    """The summary of a window; below `rows_min` rows it says so and judges nothing."""
+    """The summary of a window whose rows are at hand; below `rows_min` rows it says so and judges nothing."""
+    problem = bundle.problem
+    counted = tally(profile, problem, window.columns, window.predictions, scores=window.scores, given=window.given)
+    return judge(
+        bundle,
+        version,
+        profile,
+        counted,
+        About(window.source, wanted, window.since, window.until),
+        settings,
+        together=columns_together(profile, problem, window.columns, settings),
+        performance=window.performance,
+    )
+
+
+def columns_together(profile: Profile, problem: Problem, columns: Columns, settings: Monitoring) -> Together | None:
+    """Whether columns go together as they did, from the last rows of a window; None where that cannot be said."""
+    rows = min((len(values) for values in columns.values()), default=0)
+    if profile.dependence is None or rows < settings.rows_min:
+        return None
+    last = {name: values[-settings.together_rows :] for name, values in columns.items()}
+    return together_of(
+        profile.dependence, paired(problem, last), alpha=settings.together_alpha, floor=settings.effect_floor
+    )
+
+
+def judge(
+    bundle: Bundle,
+    version: int,
+    profile: Profile,
+    counted: Tally,
+    about: About,
+    settings: Monitoring,
+    *,
+    together: Together | None = None,
+    performance: Mapping[str, float] | None = None,
+) -> Summary:
+    """The summary of a window that was counted, be it from its rows or from hours; below `rows_min` it judges nothing.
+
+    Args:
+        bundle: that answered.
+        version: of it.
+        profile: in it.
+        counted: the window's rows against the profile.
+        about: which window it is.
+        settings: limits and rules.
+        together: from `columns_together`; None where the rows are not at hand.
+        performance: the task's metrics, where labels are known.
+    """
     problem = bundle.problem
     base: dict[str, Any] = {
         "problem": problem.name,
         "model_version": version,
-        "source": window.source,
-        "rows": window.rows,
-        "rows_wanted": wanted,
-        "since": window.since,
-        "until": window.until,
+        "source": about.source,
+        "rows": counted.rows,
+        "rows_wanted": about.wanted,
+        "since": about.since,
+        "until": about.until,
         "reference_rows": profile.rows,
         "holdout": profile.holdout,
         "trained_on": bundle.manifest.data.kind,
     }
-    if window.rows < settings.rows_min:
-        said = f"{window.rows} rows in the window; {settings.rows_min} are needed to say anything"
+    if counted.rows < settings.rows_min:
+        said = f"{counted.rows} rows in the window; {settings.rows_min} are needed to say anything"
         return Summary(status="insufficient_data", reasons=[said], **base)
-    names = [*problem.columns, PREDICTION]
-    drifts = [_drift(name, problem, profile, window) for name in names]
-    significant = _benjamini_hochberg([drift.p_value for drift in drifts], settings.alpha)
-    rows = [
-        _column(name, problem, profile, window, drift, drifted=_drifted(problem, name, drift, bool(flag), settings))
-        for name, drift, flag in zip(names, drifts, significant, strict=True)
-    ]
-    columns, prediction = rows[:-1], rows[-1]
-    status, reasons = _status(columns, prediction, window.rows, settings)
-    counts: dict[str, int] = {}
-    if problem.classes:
-        met = Counter(measured(window.predictions).tolist())
-        counts = {name: met[name] for name in problem.classes}
+    *columns, prediction = judge_columns(problem, profile, counted, settings)
+    estimated = estimates_of(profile, counted)
+    metric = problem.metric
+    value = None if performance is None else performance.get(metric)
+    found = Findings(
+        columns=columns,
+        prediction=prediction,
+        together=together,
+        metric=metric,
+        holdout=profile.holdout.get(metric),
+        performance=None if value is None else Estimate(value=value),
+        estimated=estimated.get(metric),
+    )
+    status, fired = status_of(found, settings.rules)
     return Summary(
         status=status,
-        reasons=reasons,
+        reasons=[reason for rule in fired for reason in rule.reasons] or ["no column and no prediction drifted"],
+        rules=fired,
         columns=sorted(columns, key=lambda row: -row.effect),
         prediction=prediction,
-        predictions=counts,
-        performance=window.performance,
+        predictions=_answers(problem, profile, counted),
+        together=together,
+        performance=None if performance is None else dict(performance),
+        estimated=estimated,
         **base,
     )
 
 
-def _reference(name: str, profile: Profile) -> NumberProfile | CategoryProfile:
-    if name == PREDICTION:
-        return profile.prediction
-    return profile.numbers.get(name) or profile.categories[name]
-
-
-def _drift(name: str, problem: Problem, profile: Profile, window: Window) -> Drift:
-    reference = _reference(name, profile)
-    values = window.predictions if name == PREDICTION else window.columns[name]
-    measures = measured(values, problem.columns.get(name))
-    if isinstance(reference, NumberProfile):
-        return number_drift(reference, measures)
-    return category_drift(reference, measures)
-
-
-def _drifted(problem: Problem, name: str, drift: Drift, significant: bool, settings: Monitoring) -> bool:
-    """Significant and large enough to matter; moments never, for time goes on by itself."""
-    if isinstance(problem.columns.get(name), DateTimeColumn):
-        return False
-    return significant and drift.effect >= settings.effect_floor
-
-
-def _column(
-    name: str, problem: Problem, profile: Profile, window: Window, drift: Drift, *, drifted: bool
-) -> ColumnSummary:
-    reference = _reference(name, profile)
-    values = window.predictions if name == PREDICTION else window.columns[name]
-    given = values if name == PREDICTION else (window.given or window.columns)[name]
-    column = problem.columns.get(name)
-    new: list[str] = []
-    listed = isinstance(column, CategoryColumn | LabelsColumn) and not column.is_open
-    if isinstance(reference, CategoryProfile) and (listed or name == PREDICTION):
-        new = sorted({value for value in measured(given) if value is not None} - set(reference.counts))
-    return ColumnSummary(
-        column=name,
-        test=drift.test,
-        statistic=drift.statistic,
-        p_value=drift.p_value,
-        effect=drift.effect,
-        drifted=drifted,
-        missing_share=float(is_missing(values).mean()),
-        reference_missing_share=reference.missing / max(reference.rows, 1),
-        new_categories=new,
-        out_of_range_share=_outside(column, given),
-    )
-
-
-def _outside(column: Column | None, values: NDArray[Any]) -> float:
-    """Share of the values beyond the column's limits."""
-    if not isinstance(column, NumberColumn | DateTimeColumn):
-        return 0.0
-    kind = values.dtype
-    outside = np.zeros(len(values), dtype=bool)
-    if column.minimum is not None:
-        outside |= values < np.array(column.minimum, dtype=kind)
-    if column.maximum is not None:
-        outside |= values > np.array(column.maximum, dtype=kind)
-    return float(outside.mean())
-
-
-def _benjamini_hochberg(p_values: Sequence[float], alpha: float) -> NDArray[np.bool_]:
-    """Which tests are significant at false discovery rate alpha (Benjamini and Hochberg 1995)."""
-    from scipy.stats import false_discovery_control
-
-    return np.asarray(false_discovery_control(p_values) <= alpha)
-
-
-def _went_missing(row: ColumnSummary, rows: int, limit: float, settings: Monitoring) -> bool:
-    """Whether clearly more values are missing than in the training rows, and more than chance explains."""
-    from scipy.stats import binom
-
-    p_value = binom.sf(round(row.missing_share * rows) - 1, rows, row.reference_missing_share)
-    return bool(row.missing_share - row.reference_missing_share >= settings.effect_floor and p_value <= limit)
-
-
-def _status(
-    columns: Sequence[ColumnSummary], prediction: ColumnSummary, rows: int, settings: Monitoring
-) -> tuple[Status, list[str]]:
-    drifted = [row for row in columns if row.drifted]
-    reasons = [f"{row.column} drifted ({row.test}, effect {row.effect:.2f}, p {row.p_value:.1e})" for row in drifted]
-    if prediction.drifted:
-        reasons.append(f"the predictions drifted (effect {prediction.effect:.2f}, p {prediction.p_value:.1e})")
-    reasons += [
-        f"{row.column} has new categories: {', '.join(row.new_categories)}" for row in columns if row.new_categories
-    ]
-    reasons += [
-        f"{row.column} is missing in {row.missing_share:.0%} of the rows, in training in "
-        f"{row.reference_missing_share:.0%}"
-        for row in columns
-        if _went_missing(row, rows, settings.alpha / len(columns), settings)
-    ]
-    if len(drifted) >= settings.drift_share * len(columns):
-        return "drift", reasons
-    return ("warn", reasons) if reasons else ("ok", ["no column and no prediction drifted"])
+def _answers(problem: Problem, profile: Profile, counted: Tally) -> dict[str, int]:
+    """How often each class was answered, in the contract's order; none of a regression."""
+    counts = counts_of(profile, counted)[ANSWER]
+    if not isinstance(counts, NameCounts):
+        return {}
+    met = {**counts.strangers, **counts.counts}
+    return {name: met.get(name, 0) for name in problem.classes}

@@ -104,11 +104,14 @@ def read_window(config: Config, served: Served, rows: int, source: WindowSource)
     answered = [tuple(p) if isinstance(p, list) else p for p in (row.prediction for row in found)]
     predictions = np.empty(len(answered), dtype=object if bundle.problem.classes else float)
     predictions[:] = answered
+    classes = bundle.problem.classes
+    scores = np.array([[row.probabilities.get(name, 0.0) for name in classes] for row in found])
     return Window(
         source="log",
         columns=settle(bundle.problem, given),
         given=as_given(bundle.problem, given),
         predictions=predictions,
+        scores=scores.reshape(len(found), len(classes)) if classes else predictions,
         since=found[0].at if found else None,
         until=found[-1].at if found else None,
     )
@@ -134,6 +137,7 @@ def _frame_window(bundle: Bundle, frame: pd.DataFrame, where: str) -> Window:
         source="current",
         columns=columns,
         predictions=bundle.task.decisions(scores),
+        scores=scores,
         labels=bundle.task.truth(frame[problem.target]) if labelled else None,
         performance=bundle.task.metrics(bundle.task.encode(frame[problem.target]), scores) if labelled else None,
     )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from loguru import logger
+from numpy.typing import NDArray
 
 from labline import __version__
 from labline.config import Config
@@ -27,6 +28,7 @@ from labline.model.search import Clock, Fitted, Journal, Search, Tried, Watcher
 from labline.model.search.studies import Studies
 from labline.model.segments import segments_of
 from labline.model.tasks import greater_is_better, task_of
+from labline.monitoring.estimation import fit_estimator
 from labline.monitoring.profile import make_profile
 from labline.pipeline.divided import Divided, Ready, ready_rows
 from labline.progress import Progress, silent
@@ -167,7 +169,8 @@ def _registered(
     with tempfile.TemporaryDirectory(dir=config.settings.models, prefix=".training-") as scratch:
         source = config.settings.problems / registry.problem
         contents = Contents(source, fitted.ensemble, fitted.rule, _manifest(config, registry.problem, ready))
-        bundle, evaluation = _bundled(Path(scratch) / "bundle", contents, rows, config.training.seed)
+        out_of_fold = fitted.choice.raw
+        bundle, evaluation = _bundled(Path(scratch) / "bundle", contents, rows, out_of_fold, config.training.seed)
         baseline = _baseline_figures(fitted, rows)
         holdout = Holdout(rows.holdout_target, bundle.scores(rows.holdout_columns), baseline)
         version = run.finish(bundle, fitted, evaluation, holdout, lambda: _explanation(config, bundle, rows, clock))
@@ -198,14 +201,17 @@ def _explanation(config: Config, bundle: Bundle, rows: Divided, clock: Clock) ->
     return found
 
 
-def _bundled(folder: Path, contents: Contents, rows: Divided, seed: int) -> tuple[Bundle, Evaluation]:
+def _bundled(
+    folder: Path, contents: Contents, rows: Divided, out_of_fold: NDArray[np.float64], seed: int
+) -> tuple[Bundle, Evaluation]:
     """The bundle, and its figures on the hold-out: measured on the bundle as it was written and loaded again."""
     draft = write_bundle(folder, contents)
     problem, task = draft.problem, draft.task
     scores = draft.scores(rows.holdout_columns)
     segments = segments_of(problem, rows.holdout_columns)
     evaluation = evaluate(task, problem.metric, rows.holdout_target, scores, seed, segments)
-    profile = make_profile(problem, rows.columns, task, scores, evaluation.metrics)
+    estimator = fit_estimator(problem, task, rows.target, task.scores(out_of_fold))
+    profile = make_profile(problem, rows.columns, task, scores, evaluation.metrics, estimator)
     return finish_bundle(draft, profile.model_dump_json(indent=1), evaluation.metrics), evaluation
 
 

@@ -1,0 +1,319 @@
+"""The tally: what is counted of some rows against a profile. Tallies add up, so that a window may be of any size."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import reduce
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labline.contract import (
+    CategoryColumn,
+    Column,
+    Columns,
+    DateTimeColumn,
+    LabelsColumn,
+    NumberColumn,
+    Problem,
+    is_missing,
+)
+from labline.errors import DataError
+from labline.model.tasks import Scores
+from labline.monitoring.estimation import Estimate
+from labline.monitoring.profile import (
+    ANSWER,
+    VALUE,
+    CategoryProfile,
+    Measure,
+    NumberProfile,
+    Profile,
+    Reference,
+    measured,
+)
+from labline.monitoring.texts import measures_of_texts
+
+STRANGERS_MAX = 100  # names that the profile does not know, kept of each column
+FEW_VALUES = 5  # a number with so few values is judged like names, and its new values are kept
+HEAD = 3  # rows, missing, outside
+
+
+@dataclass(frozen=True)
+class NumberCounts:
+    """A number's values against the knots of its profile.
+
+    Attributes:
+        rows: in which the column was there, be it missing.
+        missing: of them.
+        outside: of them beyond the contract's limits, before any was clipped or dropped.
+        slots: shape (2 · knots + 1,): how many below the first knot, at it, between it and the second, and so on.
+        sums: shape (knots + 1,): of the values up to the first knot, from there up to the second, and so on.
+        strangers: values that are no knot, where there are few knots.
+    """
+
+    rows: int
+    missing: int
+    outside: int
+    slots: NDArray[np.float64]
+    sums: NDArray[np.float64]
+    strangers: dict[str, int]
+
+    @property
+    def known(self) -> int:
+        """How many values there are."""
+        return int(self.slots.sum())
+
+    @property
+    def below(self) -> NDArray[np.float64]:
+        """Share of the values below each knot."""
+        return np.cumsum(self.slots)[0:-1:2] / max(self.known, 1)
+
+    @property
+    def upto(self) -> NDArray[np.float64]:
+        """Share of the values up to each knot."""
+        return np.cumsum(self.slots)[1::2] / max(self.known, 1)
+
+
+@dataclass(frozen=True)
+class NameCounts:
+    """Names against those of the profile.
+
+    Attributes:
+        rows: in which the column was there, be it missing.
+        missing: of them.
+        outside: names that the contract does not list, and that its policy dropped.
+        counts: of each name of the profile.
+        unknown: names that the profile does not know, all together.
+        strangers: the commonest of these and of those outside, with their counts.
+    """
+
+    rows: int
+    missing: int
+    outside: int
+    counts: dict[str, int]
+    unknown: int
+    strangers: dict[str, int]
+
+    @property
+    def known(self) -> int:
+        """How many names there are: of lists, more or fewer than rows."""
+        return sum(self.counts.values()) + self.unknown
+
+
+Counts = NumberCounts | NameCounts
+
+
+@dataclass(frozen=True)
+class Tally:
+    """The counts of some rows; those of other rows against the same profile can be added.
+
+    Attributes:
+        rows: how many.
+        figures: every count, shape (`width(profile)`,), to be read with `counts_of`.
+        strangers: names that the profile does not know, by column, with their counts.
+    """
+
+    rows: int
+    figures: NDArray[np.float64]
+    strangers: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    def __add__(self, other: Tally) -> Tally:
+        """Both sides' rows together."""
+        names = self.strangers.keys() | other.strangers.keys()
+        both = {
+            name: dict(
+                (Counter(self.strangers.get(name, {})) + Counter(other.strangers.get(name, {}))).most_common(
+                    STRANGERS_MAX
+                )
+            )
+            for name in sorted(names)
+        }
+        return Tally(self.rows + other.rows, self.figures + other.figures, both)
+
+    def dump(self) -> bytes:
+        """As bytes: a line of JSON, then the figures that are not zero, by position."""
+        places = np.flatnonzero(self.figures).astype("<u4")
+        head = {"rows": self.rows, "width": len(self.figures), "strangers": self.strangers}
+        line = json.dumps(head).encode() + b"\n"
+        return b"".join([line, places.tobytes(), self.figures[places].astype("<f8").tobytes()])
+
+    @classmethod
+    def load(cls, data: bytes) -> Tally:
+        """From what `dump` gave."""
+        line, _, rest = data.partition(b"\n")
+        head = json.loads(line)
+        count = len(rest) // 12
+        figures = np.zeros(head["width"])
+        figures[np.frombuffer(rest, "<u4", count)] = np.frombuffer(rest, "<f8", count, 4 * count)
+        return cls(head["rows"], figures, head["strangers"])
+
+    @classmethod
+    def total(cls, profile: Profile, tallies: list[Tally]) -> Tally:
+        """All of them added up; of none, an empty one.
+
+        Raises:
+            DataError: one was counted against another profile.
+        """
+        if any(len(one.figures) != width(profile) for one in tallies):
+            raise DataError("a tally was counted against another profile", mend="count the rows again")
+        return reduce(cls.__add__, tallies, cls(0, np.zeros(width(profile))))
+
+
+def width(profile: Profile) -> int:
+    """How many figures a tally against the profile has."""
+    counts = sum(_width(reference) for reference in profile.references.values())
+    return counts + (profile.estimator.width if profile.estimator is not None else 0)
+
+
+def _width(reference: Reference) -> int:
+    if isinstance(reference, NumberProfile):
+        return HEAD + 3 * len(reference.knots) + 2
+    return HEAD + 1 + len(reference.counts)
+
+
+def tally(
+    profile: Profile,
+    problem: Problem,
+    columns: Mapping[str, NDArray[Any]],
+    predictions: NDArray[Any],
+    *,
+    scores: Scores | None = None,
+    given: Columns | None = None,
+) -> Tally:
+    """Count rows against a profile.
+
+    Args:
+        profile: of the bundle that answered.
+        problem: its contract.
+        columns: plain columns, shape (rows,) each, under the contract's policies; one that is not known is left out.
+        predictions: classes, values, or tuples of labels, shape (rows,).
+        scores: probabilities of shape (rows, classes), or values of shape (rows,); without them nothing is estimated.
+        given: the columns before any policy clipped or dropped a value; None where that is not known.
+    """
+    before = columns if given is None else given
+    texts = {
+        name: measures_of_texts(columns[name], frozenset(text.familiar))
+        for name, text in profile.texts.items()
+        if name in columns
+    }
+    figures: list[NDArray[np.float64]] = []
+    strangers: dict[str, dict[str, int]] = {}
+    for measure, reference in profile.references.items():
+        name, what = measure
+        if measure == ANSWER:
+            counted, new = _count(reference, predictions)
+        elif name not in columns:
+            counted, new = np.zeros(_width(reference)), Counter()
+        elif what == VALUE:
+            counted, new = _count(reference, columns[name], problem.columns[name], before.get(name))
+        else:
+            counted, new = _count(reference, texts[name][what])
+        figures.append(counted)
+        if new:
+            strangers[str(measure)] = dict(new.most_common(STRANGERS_MAX))
+    estimator = profile.estimator
+    if estimator is not None:
+        if scores is None or not len(scores):
+            figures.append(np.zeros(estimator.width))
+        else:
+            figures.append(estimator.sums(scores, predictions))
+    return Tally(len(predictions), np.concatenate(figures), strangers)
+
+
+def estimates_of(profile: Profile, counted: Tally) -> dict[str, Estimate]:
+    """What a tally says of the performance, without labels; empty where bundle or rows have no probabilities."""
+    estimator = profile.estimator
+    if estimator is None:
+        return {}
+    sums = counted.figures[-estimator.width :]
+    return estimator.estimates(sums) if sums.any() else {}
+
+
+def counts_of(profile: Profile, counted: Tally) -> dict[Measure, Counts]:
+    """What a tally says of each measure, in the profile's order."""
+    found: dict[Measure, Counts] = {}
+    at = 0
+    for measure, reference in profile.references.items():
+        figures = counted.figures[at : at + _width(reference)]
+        at += len(figures)
+        rows, missing, outside = (int(figure) for figure in figures[:HEAD])
+        new = counted.strangers.get(str(measure), {})
+        rest = figures[HEAD:]
+        if isinstance(reference, NumberProfile):
+            slots = 2 * len(reference.knots) + 1
+            found[measure] = NumberCounts(rows, missing, outside, rest[:slots], rest[slots:], new)
+        else:
+            names = dict(zip(reference.counts, (int(figure) for figure in rest[1:]), strict=True))
+            found[measure] = NameCounts(rows, missing, outside, names, int(rest[0]), new)
+    return found
+
+
+def count_numbers(profile: NumberProfile, values: NDArray[np.float64]) -> NumberCounts:
+    """Count plain numbers, shape (rows,), against a profile."""
+    figures, new = _count(profile, values)
+    slots = HEAD + 2 * len(profile.knots) + 1
+    return NumberCounts(len(values), int(figures[1]), 0, figures[HEAD:slots], figures[slots:], dict(new))
+
+
+def count_names(profile: CategoryProfile, names: NDArray[np.object_]) -> NameCounts:
+    """Count names, shape (names,), None for missing, against a profile."""
+    figures, new = _count(profile, names)
+    counts = dict(zip(profile.counts, (int(figure) for figure in figures[HEAD + 1 :]), strict=True))
+    return NameCounts(len(names), int(figures[1]), 0, counts, int(figures[HEAD]), dict(new))
+
+
+def _count(
+    reference: Reference, values: NDArray[Any], column: Column | None = None, sent: NDArray[Any] | None = None
+) -> tuple[NDArray[np.float64], Counter[str]]:
+    """The figures of one measure, and the values that the profile does not know."""
+    sent = values if sent is None else sent
+    found = measured(values, column)
+    unlisted = _unlisted(column, sent)
+    outside = _beyond(column, sent) + unlisted.total()
+    body, new = _slots(reference, found) if isinstance(reference, NumberProfile) else _names(reference, found)
+    head = np.array([len(values), is_missing(values).sum(), outside], dtype=np.float64)
+    return np.concatenate([head, body]), new + unlisted
+
+
+def _slots(profile: NumberProfile, values: NDArray[np.float64]) -> tuple[NDArray[np.float64], Counter[str]]:
+    knots = np.array(profile.knots)
+    known = values[np.isfinite(values)]
+    after = np.searchsorted(knots, known)  # the first knot that is not below the value
+    is_knot = np.append(knots, np.nan)[after] == known
+    slots = np.bincount(2 * after + is_knot, minlength=2 * len(knots) + 1)
+    sums = np.bincount(after, weights=known, minlength=len(knots) + 1)
+    few = len(knots) <= FEW_VALUES
+    new = Counter(f"{value:g}" for value in known[~is_knot].tolist()) if few else Counter()
+    return np.concatenate([slots, sums]), new
+
+
+def _names(profile: CategoryProfile, names: NDArray[np.object_]) -> tuple[NDArray[np.float64], Counter[str]]:
+    met = Counter(names.tolist())
+    del met[None]
+    counts = [met.pop(name, 0) for name in profile.counts]
+    return np.array([met.total(), *counts], dtype=np.float64), met
+
+
+def _beyond(column: Column | None, sent: NDArray[Any]) -> int:
+    """How many values are beyond the column's limits."""
+    if not isinstance(column, NumberColumn | DateTimeColumn):
+        return 0
+    beyond = 0
+    if column.minimum is not None:
+        beyond += int((sent < np.array(column.minimum, dtype=sent.dtype)).sum())
+    if column.maximum is not None:
+        beyond += int((sent > np.array(column.maximum, dtype=sent.dtype)).sum())
+    return beyond
+
+
+def _unlisted(column: Column | None, sent: NDArray[Any]) -> Counter[str]:
+    """The names that a column with a list of names does not list."""
+    if not isinstance(column, CategoryColumn | LabelsColumn) or column.is_open:
+        return Counter()
+    met = Counter(measured(sent, column).tolist())
+    del met[None]
+    return Counter({name: count for name, count in met.items() if name not in column.values})
