@@ -194,7 +194,7 @@ def told(seen: Seen, seconds: float, done: int, refused: int, address: str) -> N
     """The figures."""
     with open_database(address).connect() as connection:
         counted = connection.execute(text("SELECT prediction_id, count(*) FROM predictions GROUP BY 1")).all()
-    counts = {name: number for name, number in counted}
+    counts = dict(row._tuple() for row in counted)
     missing = [one for one in seen.ids if one not in counts]
     print(f"requests/s                     {len(seen.ids) / seconds:,.0f}")
     print(f"answers                        {dict(seen.statuses)}")
@@ -220,6 +220,7 @@ def workspace(root: Path) -> None:
 
 
 def main() -> None:
+    """Print what became of every answer."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=300)
     seconds = parser.parse_args().seconds

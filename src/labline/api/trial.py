@@ -1,4 +1,4 @@
-"""The challenger's trial on real requests: in shadow it answers too and nobody is told; as canary it answers a share."""
+"""The challenger's trial on real requests: in shadow it answers too and nobody is told; as canary, for a share."""
 
 from __future__ import annotations
 
