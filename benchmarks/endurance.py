@@ -1,9 +1,9 @@
 """Requests for minutes while everything around the API changes or fails; then every acknowledged answer is looked up.
 
-Run it as `python benchmarks/endurance.py [--seconds 300]`. LABLINE_TEST_POSTGRES names a database that may be written to.
-Two workers answer 16 connections as fast as they can. Meanwhile the champion changes twenty times, the database cannot be
-reached for a tenth of the time, and one worker is killed. What counts: answers other than 200 and what they were, and
-whether each id that was answered with 200 is in the log exactly once.
+Run it as `python benchmarks/endurance.py [--seconds 300]`. LABLINE_TEST_POSTGRES names a database to write to. Two workers
+answer 16 connections as fast as they can. Meanwhile the champion changes twenty times, the database cannot be reached
+for a tenth of the time, and one worker is killed. What counts: answers other than 200 and what they were, and whether
+each id that was answered with 200 is in the log exactly once.
 """
 
 from __future__ import annotations
@@ -58,15 +58,18 @@ class Forwarder:
         self.port = 0
 
     async def start(self) -> None:
+        """Listen on a free port."""
         server = await asyncio.start_server(self._carry, "127.0.0.1", 0)
         self.port = server.sockets[0].getsockname()[1]
 
     def close(self) -> None:
+        """Break all connections, and let none be made."""
         self._open = False
         for writer in self._writers:
             writer.transport.abort()
 
     def open(self) -> None:
+        """Carry again what comes."""
         self._open = True
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -145,6 +148,7 @@ async def changes(root: Path, until: float, database: Forwarder, processes: Proc
 
 
 async def run(seconds: float, root: Path, address: str) -> None:
+    """The whole of it."""
     url = make_url(address)
     database = Forwarder(url.host or "127.0.0.1", url.port or 5432)
     await database.start()

@@ -1,8 +1,8 @@
 """Requests per second and latency of POST /predict, beside bare FastAPI, a pandas pipeline, and `mlflow models serve`.
 
-Run it as `python benchmarks/serving.py [--families lightgbm,…] [--seconds 5]` on a machine with nothing else to do, with
-`wrk` installed; LABLINE_REAL_DATA names the folder with `obesity/train.csv`. Each server has one worker and is pinned to
-one core, wrk to another; they run one after the other. All answer the same record with 300 rounds (or trees).
+Run it as `python benchmarks/serving.py [--families lightgbm,…] [--seconds 5]` on a machine with nothing else to do, where
+`wrk` is installed; LABLINE_REAL_DATA names the folder with `obesity/train.csv`. Each server has one worker and is pinned
+to one core, wrk to another; they run one after the other. All answer the same record with 300 rounds (or trees).
 """
 
 from __future__ import annotations
@@ -236,8 +236,8 @@ def main() -> None:
             port = _port()
             run("FastAPI over a pandas pipeline", _uvicorn(scratch, "frames", PANDAS, port), port, shared)
             port = _port()
-            command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", str(scratch / "mlflow"), "-p", str(port),
-                       "--env-manager", "local", "--workers", "1"]  # fmt: skip
+            command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", str(scratch / "mlflow"),
+                       "-p", str(port), "--env-manager", "local", "--workers", "1"]  # fmt: skip
             frame = json.dumps({"dataframe_records": [record]})
             run("mlflow models serve", command, port, shared, path="/invocations", body=frame)
         for family, root in roots.items():

@@ -30,6 +30,7 @@ from labline.model.ledger import METADATA as LEDGER_TABLES
 from labline.model.ledger import Entry, Ledger
 from labline.monitoring.prediction_log import METADATA as LOG_TABLES
 from labline.monitoring.prediction_log import Logged, PredictionLog, new_prediction_id
+from labline.monitoring.tables import METADATA as MONITORING_TABLES
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -81,7 +82,7 @@ def differences(engine: Engine) -> list[object]:
     with engine.connect() as connection:
         options = {"version_table": VERSION_TABLE, "compare_type": True, "include_name": not_a_month}
         context = MigrationContext.configure(connection, opts=options)
-        found = list(compare_metadata(context, [LOG_TABLES, LEDGER_TABLES]))  # type: ignore[arg-type]
+        found = list(compare_metadata(context, [LOG_TABLES, LEDGER_TABLES, MONITORING_TABLES]))  # type: ignore[arg-type]
     # of a partitioned table an id is unique with its time, which Alembic does not know
     return [one for one in found if engine.dialect.name == "sqlite" or "add_constraint" not in str(one)]
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
@@ -91,3 +91,18 @@ def reaching(engine: Engine) -> Iterator[None]:
             where=address(engine),
             mend="see that it is there and can be written to, or correct storage.database_url",
         ) from error
+
+
+@contextmanager
+def alone(engine: Engine, lock: int) -> Iterator[Connection]:
+    """A transaction beside which no other runs that was begun with the same lock; on SQLite, none that writes.
+
+    Raises:
+        DatabaseError: as `reaching`.
+    """
+    with reaching(engine), engine.begin() as connection:
+        if is_embedded(engine):
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": lock})
+        yield connection

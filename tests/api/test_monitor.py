@@ -58,7 +58,7 @@ def test_the_current_set_has_labels_and_so_performance(busy: Api) -> None:
 def test_a_browser_gets_a_page_and_a_script_json(busy: Api) -> None:
     page = busy.client.get("/monitor", headers=HTML)
     assert page.headers["content-type"].startswith("text/html")
-    assert "Prediction log" in page.text
+    assert "rows from the prediction log" in page.text
     assert busy.client.get("/monitor", headers={"accept": "application/json"}).json()["rows"] == 150
     assert busy.client.get("/monitor", headers={"accept": "*/*"}).json()["rows"] == 150
 

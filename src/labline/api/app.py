@@ -19,11 +19,12 @@ from labline.api.deps import Services
 from labline.api.guard import around
 from labline.api.listening import listen
 from labline.api.metrics import Metrics, keep_showing
-from labline.api.routes import health, home, monitor, predict, schema
+from labline.api.routes import feedback, health, home, monitor, predict, schema
 from labline.api.routes import metrics as metrics_routes
 from labline.api.schemas import openapi
 from labline.api.tracing import telemetry
 from labline.api.trial import Trial
+from labline.api.watching import Watching
 from labline.api.workers import Worker
 from labline.config import Config, load
 from labline.database import open_database
@@ -57,10 +58,12 @@ def create_app(config: Config | None = None, problem_name: str | None = None) ->
             config, problem, champion, log, trial, registry_worker, summary_worker, report_worker
         )
         await champion.start()
+        watching = app.state.watching = Watching(app.state.services)
         aside = (
             champion.follow(),
             listen(database, problem.name, champion.ask_soon),
             trial.run(),
+            watching.run(),
             keep_showing(metrics, lambda: metrics_routes.state(app.state.services)),
         )
         tasks = [asyncio.create_task(one) for one in aside]
@@ -84,7 +87,7 @@ def create_app(config: Config | None = None, problem_name: str | None = None) ->
     )
     metrics = app.state.metrics = Metrics()
     around(app, config.serving, metrics)
-    for routes in (predict, monitor, schema, metrics_routes, health, home):
+    for routes in (predict, feedback, monitor, schema, metrics_routes, health, home):
         app.include_router(routes.router)
     app.add_exception_handler(problem_details.ApiError, problem_details.on_api_error)
     app.add_exception_handler(LablineError, problem_details.on_labline_error)

@@ -126,6 +126,33 @@ def refused_record(error: ValidationError, problem: Problem) -> ApiError:
     return ApiError(422, "The record breaks the contract", _sentence(errors), errors[:ERRORS_MAX])
 
 
+def refused_labels(error: ValidationError, problem: Problem) -> ApiError:
+    """The 422 for labels that the contract refuses: every place, its value, and what is allowed."""
+    errors = []
+    for item in error.errors(include_url=False):
+        place = [str(part) for part in item["loc"]]
+        said = str(item["msg"]).removeprefix("Value error, ")
+        message = "is no field" if item["type"] == "extra_forbidden" else MESSAGES.get(item["type"])
+        allowed = _allowed_labels(problem) if "label" in place and item["type"] != "missing" else None
+        errors.append(
+            FieldError(
+                field=".".join(place) or "body",
+                value=_shown(item["input"]),
+                message=message or said[0].lower() + said[1:],
+                allowed=allowed,
+            )
+        )
+    return ApiError(422, "The labels are refused", _sentence(errors), errors[:ERRORS_MAX])
+
+
+def _allowed_labels(problem: Problem) -> str:
+    if problem.classes:
+        return ", ".join(problem.classes)
+    value = problem.value
+    low, high = (None if limit is None else f"{limit:g}" for limit in (value.minimum, value.maximum))
+    return f"{_between(low, high, ('any number', 'more', 'less'))} {value.unit}".strip()
+
+
 def allowed_values(column: Column) -> str | None:
     """What a column takes, in words; None where there is nothing to say."""
     if isinstance(column, CategoryColumn | LabelsColumn):

@@ -14,6 +14,7 @@ from labline.api.openapi import complete
 from labline.config.serving import Serving
 from labline.contract import Problem
 from labline.contract.records import request_model
+from labline.monitoring.labels import feedback_type
 
 REF = "#/components/schemas/{model}"
 RECORD = {"$ref": REF.format(model="Record")}
@@ -83,9 +84,11 @@ def openapi(app: FastAPI, problem: Problem, serving: Serving) -> dict[str, Any]:
         routes=app.routes,
     )
     _, schemas = models_json_schema([(request_model(problem), "validation")], ref_template=REF)
-    page.setdefault("components", {}).setdefault("schemas", {}).update(schemas["$defs"])
     batch = {"type": "array", "items": RECORD, "minItems": 1, "maxItems": serving.batch_rows_max}
-    for path, body in (("/predict", RECORD), ("/predict/batch", batch)):
+    labels = feedback_type(problem).json_schema(ref_template=REF)
+    schemas["$defs"] |= labels.pop("$defs")
+    page.setdefault("components", {}).setdefault("schemas", {}).update(schemas["$defs"])
+    for path, body in (("/predict", RECORD), ("/predict/batch", batch), ("/feedback", labels)):
         page["paths"][path]["post"]["requestBody"] = {
             "required": True,
             "content": {"application/json": {"schema": body}},

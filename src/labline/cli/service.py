@@ -1,4 +1,4 @@
-"""Verbs about use: predict, monitor, serve, and the whole way up."""
+"""Verbs about use: predict, serve, and the whole way up."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import typer
 from labline import console
 from labline.cli.common import (
     AcceptLeaks,
-    AsJson,
     Budget,
     Name,
     SourceOption,
@@ -22,7 +21,6 @@ from labline.cli.common import (
 )
 from labline.config import Config
 from labline.contract.examples import example_record
-from labline.monitoring.kinds import ReportKind
 
 if TYPE_CHECKING:
     from labline.contract import Problem
@@ -51,43 +49,6 @@ def predict(
     console.say(f"{done.rows:,} predictions in {target}{resumed}")
     if done.rejected:
         console.say(f"{done.rejected:,} rows set aside: {done.rejected_file}")
-
-
-@app.command()
-def monitor(
-    name: Name = None,
-    last: Annotated[int | None, typer.Option(min=1, help="How many of the last predictions.")] = None,
-    source: Annotated[
-        Literal["log", "current"], typer.Option(help="The prediction log, or the “current” set.")
-    ] = "log",
-    report: Annotated[ReportKind | None, typer.Option(help="Also write a page of this kind.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Is the champion still fit for what it meets?"""
-    from labline import pipeline
-    from labline.monitoring.summary import Summary
-
-    config, problem = open_workspace(name)
-    found = pipeline.champion(config, problem.name)
-    summary = pipeline.monitor(config, found, rows=last, source=source)
-    if as_json:
-        console.as_json(summary.model_dump(mode="json"))
-    else:
-        console.say(f"{summary.status}: {summary.rows:,} rows from {summary.source}, version {summary.model_version}")
-        for reason in summary.reasons:
-            console.say(f"  {reason}")
-        if summary.performance:
-            said = ", ".join(f"{key} {value:.4f}" for key, value in summary.performance.items())
-            console.say(f"  with labels: {said}")
-    if report is not None:
-        with console.progress_bar() as progress:
-            progress(f"make the {report} page")
-            page = pipeline.report(config, found, report, rows=last, source=source)
-        if isinstance(page, Summary):
-            said = f"no page: {page.reasons[0]}"
-        else:
-            said = f"page: {page.path}" + (f", kept at {page.kept_at}" if page.kept_at else "")
-        console.ERR.print(said, markup=False)
 
 
 @app.command()

@@ -34,7 +34,10 @@ GOLDEN_TOLERANCE = 1e-9  # another machine's exp() may differ in the last bits; 
 
 
 class Provenance(BaseModel):
-    """Which rows a bundle was trained on; `extra` ones are those from elsewhere, learned from and not measured on."""
+    """Which rows a bundle was trained on.
+
+    `extra` ones are from elsewhere, `labelled` ones from the prediction log: learned from and not measured on.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -49,6 +52,10 @@ class Provenance(BaseModel):
     extra_sha256: str = ""
     extra_rows: int = 0
     extra_weight: float = 1.0
+    labelled_origin: str = ""
+    labelled_sha256: str = ""
+    labelled_rows: int = 0
+    labelled_weight: float = 1.0
 
 
 class MemberEntry(BaseModel):

@@ -285,6 +285,9 @@ def _log_lineage(bundle: Bundle) -> None:
         mlflow.log_params(
             {"extra_sha256": data.extra_sha256, "extra_rows": data.extra_rows, "extra_weight": data.extra_weight}
         )
+    if data.labelled_rows:
+        names = ("labelled_sha256", "labelled_rows", "labelled_weight")
+        mlflow.log_params({name: getattr(data, name) for name in names})
     mlflow.log_params({"data_sha256": data.sha256, "data_rows": data.rows, "data_holdout_rows": data.holdout_rows})
 
 

@@ -33,7 +33,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from labline.database import is_embedded, reaching
 from labline.migrations import need_tables
+from labline.monitoring.erasing import forget, forget_labels_before
 from labline.monitoring.log_partitions import drop_before, make_partitions
+from labline.monitoring.tables import utc
 
 METADATA = MetaData()
 # PostgreSQL keeps the log by month of `at` (see the migrations), and there every unique constraint has `at` in it.
@@ -204,9 +206,12 @@ class PredictionLog:
             return list(connection.execute(found).scalars())
 
     def erase(self, problem: str, prediction_ids: Sequence[str]) -> int:
-        """Remove predictions, and what other versions would have said, for good; gives how many answers were there."""
+        """Remove predictions, their labels, and what others would have said, for good; gives how many there were."""
         with reaching(self._engine), self._engine.begin() as connection:
             erased = 0
+            there = (PREDICTIONS.c.problem == problem, PREDICTIONS.c.prediction_id.in_(prediction_ids))
+            moments = connection.execute(select(PREDICTIONS.c.at).where(*there)).scalars().all()
+            forget(connection, problem, prediction_ids, [utc(at) for at in moments])
             for table in (SHADOWS, PREDICTIONS):
                 those = delete(table).where(table.c.problem == problem, table.c.prediction_id.in_(prediction_ids))
                 erased = connection.execute(those).rowcount
@@ -219,6 +224,7 @@ class PredictionLog:
             drop_before(connection, moment)
             for table in (SHADOWS, PREDICTIONS):
                 connection.execute(delete(table).where(table.c.at < moment))
+            forget_labels_before(connection, moment, PREDICTIONS.c.prediction_id)
 
     def _page(self, query: Select[Any]) -> Sequence[RowMapping]:
         with reaching(self._engine), self._engine.connect() as connection:

@@ -115,6 +115,7 @@ class Profile(BaseModel):
     holdout: dict[str, float]
     dependence: Dependence | None = None
     estimator: Estimator | None = None
+    target: NumberProfile | CategoryProfile | None = None
 
     @property
     def references(self) -> dict[Measure, Reference]:
@@ -133,6 +134,7 @@ def make_profile(
     holdout_scores: Scores,
     holdout: Mapping[str, float],
     estimator: Estimator | None = None,
+    target: NDArray[Any] | None = None,
 ) -> Profile:
     """The profile of training columns and held-out predictions.
 
@@ -150,6 +152,7 @@ def make_profile(
         holdout=dict(holdout),
         dependence=fit_dependence(paired(problem, columns)),
         estimator=estimator,
+        target=None if target is None else profile_of(target),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -25,6 +25,7 @@ from labline.monitoring.tally import NameCounts, Tally, counts_of, estimates_of,
 __all__ = [
     "About",
     "ColumnSummary",
+    "Labelling",
     "Status",
     "Summary",
     "Window",
@@ -69,6 +70,24 @@ class Window:
         return len(self.predictions)
 
 
+class Labelling(BaseModel):
+    """What labels say of a window.
+
+    Attributes:
+        rows: whose labels are known.
+        metrics: of these, with 95 % intervals, by the contract's names.
+        delay_seconds: from prediction to label, the mean; None where that is not known.
+        drift: of the labels, against those of the training data; None where there are too few of them.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    rows: int = 0
+    metrics: dict[str, Estimate] = {}
+    delay_seconds: float | None = None
+    drift: ColumnSummary | None = None
+
+
 class Summary(BaseModel):
     """What GET /monitor answers.
 
@@ -79,7 +98,9 @@ class Summary(BaseModel):
         performance: the task's metrics against labels; None where there are none.
         estimated: what they probably are without labels. It holds while inputs drift, not where the relation of inputs
             and target changes.
+        labelling: how many labels are known, metrics with intervals, and the labels' own drift.
         holdout: the task's metrics on the hold-out.
+        notes: what should be known of how the window was made.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -101,8 +122,10 @@ class Summary(BaseModel):
     together: Together | None = None
     performance: dict[str, float] | None = None
     estimated: dict[str, Estimate] = {}
+    labelling: Labelling = Labelling()
     holdout: dict[str, float] = {}
     trained_on: str = ""
+    notes: list[str] = []
 
 
 @dataclass(frozen=True)
@@ -129,8 +152,12 @@ def summarise(
         About(window.source, wanted, window.since, window.until),
         settings,
         together=columns_together(profile, problem, window.columns, settings),
-        performance=window.performance,
+        labelling=None if window.performance is None else _measured(window.rows, window.performance),
     )
+
+
+def _measured(rows: int, metrics: Mapping[str, float]) -> Labelling:
+    return Labelling(rows=rows, metrics={name: Estimate(value=value) for name, value in metrics.items()})
 
 
 def columns_together(profile: Profile, problem: Problem, columns: Columns, settings: Monitoring) -> Together | None:
@@ -153,7 +180,8 @@ def judge(
     settings: Monitoring,
     *,
     together: Together | None = None,
-    performance: Mapping[str, float] | None = None,
+    labelling: Labelling | None = None,
+    notes: Sequence[str] = (),
 ) -> Summary:
     """The summary of a window that was counted, be it from its rows or from hours; below `rows_min` it judges nothing.
 
@@ -165,9 +193,10 @@ def judge(
         about: which window it is.
         settings: limits and rules.
         together: from `columns_together`; None where the rows are not at hand.
-        performance: the task's metrics, where labels are known.
+        labelling: what labels say, where some are known.
+        notes: what should be known of how the window was made.
     """
-    problem = bundle.problem
+    problem, labelling = bundle.problem, labelling or Labelling()
     base: dict[str, Any] = {
         "problem": problem.name,
         "model_version": version,
@@ -179,6 +208,9 @@ def judge(
         "reference_rows": profile.rows,
         "holdout": profile.holdout,
         "trained_on": bundle.manifest.data.kind,
+        "labelling": labelling,
+        "performance": {name: one.value for name, one in labelling.metrics.items()} or None,
+        "notes": list(notes),
     }
     if counted.rows < settings.rows_min:
         said = f"{counted.rows} rows in the window; {settings.rows_min} are needed to say anything"
@@ -186,14 +218,13 @@ def judge(
     *columns, prediction = judge_columns(problem, profile, counted, settings)
     estimated = estimates_of(profile, counted)
     metric = problem.metric
-    value = None if performance is None else performance.get(metric)
     found = Findings(
         columns=columns,
         prediction=prediction,
         together=together,
         metric=metric,
         holdout=profile.holdout.get(metric),
-        performance=None if value is None else Estimate(value=value),
+        performance=labelling.metrics.get(metric),
         estimated=estimated.get(metric),
     )
     status, fired = status_of(found, settings.rules)
@@ -205,7 +236,6 @@ def judge(
         prediction=prediction,
         predictions=_answers(problem, profile, counted),
         together=together,
-        performance=None if performance is None else dict(performance),
         estimated=estimated,
         **base,
     )

@@ -30,32 +30,47 @@ if TYPE_CHECKING:
 SETTINGS = ("seed", "holdout_share", "folds")  # with others, what was found could not be compared
 
 
+Extra = tuple[Columns, Target, float]
+"""Columns, encoded target, and as how many rows each one counts."""
+
+
 @dataclass(frozen=True)
 class Divided:
-    """The rows to train on and those held out, as columns and encoded target; `extra` ones are learned from besides."""
+    """The rows to train on and those held out, as columns and encoded target; the others are learned from besides."""
 
     columns: Columns
     target: Target
     holdout_columns: Columns
     holdout_target: Target
-    extra: tuple[Columns, Target, float] | None = None
+    extra: Extra | None = None
+    labelled: Extra | None = None
 
     @property
     def training(self) -> TrainingRows:
-        """The rows to train on, with the extra ones after the problem's own."""
-        own = TrainingRows.of(self.columns, self.target)
-        return own if self.extra is None else own.with_extra(*self.extra)
+        """The rows to train on, with the extra ones, and those of the log, after the problem's own."""
+        rows = TrainingRows.of(self.columns, self.target)
+        for more in (self.extra, self.labelled):
+            rows = rows if more is None else rows.with_extra(*more)
+        return rows
 
 
-def _divided(config: Config, problem: Problem, snapshot: Snapshot, extra: Snapshot | None) -> Divided:
+def _divided(
+    config: Config, problem: Problem, snapshot: Snapshot, extra: Snapshot | None, labelled: Snapshot | None
+) -> Divided:
     from labline.data import Snapshots, usable
 
     snapshots = Snapshots(data_folder(config), problem)
     frame, _ = usable(snapshots.read("train", snapshot.sha256), problem)
     divided = split_of(config, problem, frame)
     target = task_of(problem).encode(frame[problem.target])
+    weight = problem.sources.extra.weight if problem.sources.extra is not None else 1.0
+
+    def besides(one: Snapshot | None, weight: float) -> Extra | None:
+        return None if one is None else _extra(problem, snapshots.read(one.role, one.sha256), frame, weight)
+
     return Divided(
-        extra=None if extra is None else _extra(problem, snapshots.read("extra", extra.sha256), frame),
+        extra=besides(extra, weight),
+        labelled=besides(labelled, config.monitoring.retrain_weight),
         columns=columns_of(problem, frame.iloc[divided.train]),
         target=target[divided.train],
         holdout_columns=columns_of(problem, frame.iloc[divided.holdout]),
@@ -63,13 +78,12 @@ def _divided(config: Config, problem: Problem, snapshot: Snapshot, extra: Snapsh
     )
 
 
-def _extra(problem: Problem, frame: pd.DataFrame, own: pd.DataFrame) -> tuple[Columns, Target, float]:
-    """Extra rows and their weight; those alike one of the problem's own are left out, as it may be held out."""
+def _extra(problem: Problem, frame: pd.DataFrame, own: pd.DataFrame, weight: float) -> Extra:
+    """Rows to learn from besides; those alike one of the problem's own are left out, as it may be held out."""
     from labline.data.holdout import hashes_of
 
     shared = [name for name in problem.columns if name in frame and name in own]
     frame = frame[~np.isin(hashes_of(frame[shared]), hashes_of(own[shared]))]
-    weight = problem.sources.extra.weight if problem.sources.extra is not None else 1.0
     return columns_of(problem, frame), task_of(problem).encode(frame[problem.target]), weight
 
 
@@ -81,10 +95,18 @@ class Ready:
     rows: Divided
     key: str
     extra: Snapshot | None = None
+    labelled: Snapshot | None = None
 
 
-def ready_rows(config: Config, problem: Problem, *, accept_leaks: bool, progress: Progress = silent) -> Ready:
-    """The rows in use, checked and divided; raises as `train` does."""
+def ready_rows(
+    config: Config,
+    problem: Problem,
+    *,
+    accept_leaks: bool,
+    labelled: Snapshot | None = None,
+    progress: Progress = silent,
+) -> Ready:
+    """The rows in use, checked and divided, and `labelled` ones of the log; raises as `train` does."""
     checked = check(config, problem, lambda text, done=0.0: progress(text, 0.05 * done))
     _refuse(checked[0], accept_leaks=accept_leaks)
     snapshot = checked[0].snapshot
@@ -93,16 +115,17 @@ def ready_rows(config: Config, problem: Problem, *, accept_leaks: bool, progress
     extra = next((one for one in checked if one.snapshot.role == "extra"), None)
     if extra is not None:
         extra.report.need_ok(where=extra.snapshot.origin)
-    rows = _divided(config, problem, snapshot, None if extra is None else extra.snapshot)
+    rows = _divided(config, problem, snapshot, None if extra is None else extra.snapshot, labelled)
     _need_enough(problem, rows, config.training.folds, where=snapshot.origin)
     folder = config.settings.problems / problem.name
     parts: list[Any] = [snapshot.sha256, extra.snapshot.sha256 if extra else "", __version__]
+    parts += [labelled.sha256, config.monitoring.retrain_weight] if labelled is not None else []
     parts += [getattr(config.training, name) for name in SETTINGS]
     parts += [
         (folder / name).read_text("utf-8") for name in (CONTRACT_FILE, FEATURES_FILE) if (folder / name).is_file()
     ]
     key = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
-    return Ready(snapshot, rows, key, extra.snapshot if extra else None)
+    return Ready(snapshot, rows, key, extra.snapshot if extra else None, labelled)
 
 
 def _refuse(checked: Checked, *, accept_leaks: bool) -> None:

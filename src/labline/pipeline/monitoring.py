@@ -2,49 +2,98 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from sqlalchemy import Engine
 
 from labline.config import Config
-from labline.contract import as_given, settle
 from labline.database import open_database
 from labline.errors import DataError
+from labline.migrations import need_tables
 from labline.model.bundle import PROFILE_FILE, Bundle
-from labline.monitoring.prediction_log import PredictionLog
+from labline.monitoring.estimation import Estimate
+from labline.monitoring.label_drift import label_drift
+from labline.monitoring.outcome_hours import count_labels
+from labline.monitoring.outcomes import figures_of
 from labline.monitoring.profile import Profile
-from labline.monitoring.summary import Summary, Window, WindowSource, summarise
+from labline.monitoring.summary import (
+    About,
+    Labelling,
+    Summary,
+    Window,
+    WindowSource,
+    columns_together,
+    judge,
+    summarise,
+)
+from labline.monitoring.tally_hours import Counting, count_rows
+from labline.monitoring.windows import LogWindow, Segment, Wanted, inside, read_window
 from labline.pipeline.champion import Served
 from labline.pipeline.data import columns_of
-from labline.pipeline.divided import holdout_frame
-from labline.store import data_folder, reports_folder
+from labline.store import data_folder
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from labline.monitoring.kinds import ReportKind
-    from labline.monitoring.reports import ReportResult, ReportRows
+
+@dataclass(frozen=True)
+class Judged:
+    """A window of the log, what was said of it, and the metrics of its labelled rows."""
+
+    summary: Summary
+    window: LogWindow
+    figures: dict[str, Estimate]
 
 
-def monitor(config: Config, served: Served, *, rows: int | None = None, source: WindowSource = "log") -> Summary:
-    """Judge the last rows of the prediction log, or the whole "current" set.
+def monitor(config: Config, served: Served, wanted: Wanted | None = None, *, source: WindowSource = "log") -> Summary:
+    """Judge a window of the prediction log, or the "current" set.
 
     Args:
         config: limits, and where things are.
         served: the champion.
-        rows: of the log; the configured window when None.
+        wanted: which window of the log; the last rows, as many as are configured, when None. Of the "current" set,
+            whose rows have no time, its segments alone count.
         source: `log` or `current`.
 
     Raises:
         DataError: `current` is asked for, and no such rows were taken or they break the contract.
+        DatabaseError: the database is away.
+        LablineError: there is no such segment.
     """
-    wanted = rows or config.monitoring.window
-    bundle = _bundle(served.folder)
-    profile = Profile.model_validate_json((served.folder / PROFILE_FILE).read_bytes())
-    window = read_window(config, served, wanted, source)
-    return summarise(bundle, served.version, profile, window, wanted, config.monitoring)
+    if source == "log":
+        return judge_log(config, served, wanted).summary
+    bundle, profile = open_bundle(served)
+    window = _current_window(config, bundle, profile, wanted.segments if wanted else ())
+    return summarise(bundle, served.version, profile, window, window.rows, config.monitoring)
+
+
+def judge_log(config: Config, served: Served, wanted: Wanted | None = None) -> Judged:
+    """Judge a window of the prediction log; raises as `monitor` does."""
+    wanted = wanted or Wanted(config.monitoring.window)
+    engine = open_database(config.storage.database_url.get_secret_value())
+    bundle, profile = open_bundle(served)
+    counting = Counting(bundle.problem, served.version, profile, bundle.digest)
+    count(engine, counting, bundle)
+    found = read_window(engine, counting, bundle.task, wanted)
+    figures = figures_of(bundle.problem, found.outcomes)
+    return Judged(_summary(config, served, found, wanted, figures), found, figures)
+
+
+def count(engine: Engine, counting: Counting, bundle: Bundle) -> None:
+    """Count the rows and labels that came since they were counted last.
+
+    Raises:
+        DatabaseError: the database is away, or not migrated.
+    """
+    need_tables(engine)
+    count_rows(engine, counting)
+    count_labels(engine, bundle.problem, bundle.task, datetime.now(UTC))
 
 
 def monitor_frame(config: Config, served: Served, frame: pd.DataFrame) -> Summary:
@@ -53,76 +102,53 @@ def monitor_frame(config: Config, served: Served, frame: pd.DataFrame) -> Summar
     Raises:
         DataError: the rows break the champion's contract.
     """
-    window = _frame_window(_bundle(served.folder), frame, where="the frame")
-    profile = Profile.model_validate_json((served.folder / PROFILE_FILE).read_bytes())
-    return summarise(_bundle(served.folder), served.version, profile, window, len(frame), config.monitoring)
+    bundle, profile = open_bundle(served)
+    window = _frame_window(bundle, frame, where="the frame")
+    return summarise(bundle, served.version, profile, window, len(frame), config.monitoring)
 
 
-def report(
-    config: Config, served: Served, kind: ReportKind, *, rows: int | None = None, source: WindowSource = "log"
-) -> Summary | ReportResult:
-    """Write an Evidently page of the window against the hold-out; the summary instead, where there is too little.
+def _summary(config: Config, served: Served, found: LogWindow, wanted: Wanted, figures: dict[str, Estimate]) -> Summary:
+    bundle, profile = open_bundle(served)
+    outcomes, settings = found.outcomes, config.monitoring
+    columns = None if found.rows is None else found.rows.columns(bundle.problem)
+    labelling = Labelling(
+        rows=outcomes.rows,
+        metrics=figures,
+        delay_seconds=outcomes.delay_seconds / outcomes.rows if outcomes.rows else None,
+        drift=label_drift(bundle.problem, profile, found, settings),
+    )
+    return judge(
+        bundle,
+        served.version,
+        profile,
+        found.tally,
+        About("log", wanted.last, found.since, found.until),
+        settings,
+        together=None if columns is None else columns_together(profile, bundle.problem, columns, settings),
+        labelling=labelling,
+        notes=(*(f"only {segment}" for segment in wanted.segments), *found.notes),
+    )
 
-    The page is written on this machine, from where it is shown; with `storage.root` set, it is kept there too.
+
+def _current_window(config: Config, bundle: Bundle, profile: Profile, segments: Sequence[Segment]) -> Window:
+    frame, origin = current_frame(config, bundle)
+    if segments:
+        here = inside(bundle.problem, profile, columns_of(bundle.problem, frame), segments)
+        frame = frame.iloc[np.flatnonzero(here)]
+    return _frame_window(bundle, frame, where=origin)
+
+
+def current_frame(config: Config, bundle: Bundle) -> tuple[pd.DataFrame, str]:
+    """The "current" set in use, and where it is from.
 
     Raises:
-        DataError: the training data is not in this workspace, the page needs labels and there are none, or it cannot
-            be kept.
+        DataError: none was taken.
     """
-    from labline.monitoring.reports import write_report
-
-    summary = monitor(config, served, rows=rows, source=source)
-    if summary.status == "insufficient_data":
-        return summary
-    bundle = _bundle(served.folder)
-    window = read_window(config, served, rows or config.monitoring.window, source)
-    holdout = holdout_frame(config, bundle)
-    page = write_report(
-        kind,
-        bundle.problem,
-        _report_rows(bundle, holdout),
-        _window_rows(window),
-        folder=config.settings.reports / bundle.problem.name,
-        label=f"v{served.version}-{'current' if source == 'current' else f'last{window.rows}'}",
-        rows_max=config.monitoring.rows_max,
-    )
-    if config.storage.root is None:
-        return page
-    kept = reports_folder(config) / bundle.problem.name
-    kept.write(page.path.name, page.path.read_bytes())
-    return page.model_copy(update={"kept_at": f"{kept}/{page.path.name}"})
-
-
-def read_window(config: Config, served: Served, rows: int, source: WindowSource) -> Window:
-    """The window's rows; of the log those that this version answered, for another's predictions are not its own."""
-    bundle = _bundle(served.folder)
-    if source == "current":
-        return _current_window(config, bundle)
-    log = PredictionLog(open_database(config.storage.database_url.get_secret_value()))
-    found = log.last(bundle.problem.name, rows, served.version)
-    given = {name: [row.input.get(name) for row in found] for name in bundle.problem.columns}
-    answered = [tuple(p) if isinstance(p, list) else p for p in (row.prediction for row in found)]
-    predictions = np.empty(len(answered), dtype=object if bundle.problem.classes else float)
-    predictions[:] = answered
-    classes = bundle.problem.classes
-    scores = np.array([[row.probabilities.get(name, 0.0) for name in classes] for row in found])
-    return Window(
-        source="log",
-        columns=settle(bundle.problem, given),
-        given=as_given(bundle.problem, given),
-        predictions=predictions,
-        scores=scores.reshape(len(found), len(classes)) if classes else predictions,
-        since=found[0].at if found else None,
-        until=found[-1].at if found else None,
-    )
-
-
-def _current_window(config: Config, bundle: Bundle) -> Window:
     from labline.data import Snapshots
 
     snapshots = Snapshots(data_folder(config), bundle.problem)
     snapshot = snapshots.need("current")
-    return _frame_window(bundle, snapshots.read("current", snapshot.sha256), where=snapshot.origin)
+    return snapshots.read("current", snapshot.sha256), snapshot.origin
 
 
 def _frame_window(bundle: Bundle, frame: pd.DataFrame, where: str) -> Window:
@@ -143,23 +169,19 @@ def _frame_window(bundle: Bundle, frame: pd.DataFrame, where: str) -> Window:
     )
 
 
-def _report_rows(bundle: Bundle, frame: pd.DataFrame) -> ReportRows:
-    from labline.monitoring.reports import ReportRows
-
-    columns = columns_of(bundle.problem, frame)
-    decisions = bundle.task.decisions(bundle.scores(columns))
-    return ReportRows(columns, decisions, bundle.task.truth(frame[bundle.problem.target]))
-
-
-def _window_rows(window: Window) -> ReportRows:
-    from labline.monitoring.reports import ReportRows
-
-    return ReportRows(window.columns, window.predictions, window.labels)
-
-
 @lru_cache(maxsize=2)
-def _bundle(folder: Path) -> Bundle:
-    """The bundle in the folder; a worker that is asked again and again loads it once."""
+def _opened(folder: Path) -> tuple[Bundle, Profile]:
+    """The bundle in the folder and its profile; a worker that is asked again and again loads them once."""
     if not folder.is_dir():
         raise DataError("the bundle is gone", where=str(folder), mend="promote again, or start the API again")
-    return Bundle.load(folder)
+    return Bundle.load(folder), Profile.model_validate_json((folder / PROFILE_FILE).read_bytes())
+
+
+def open_bundle(served: Served) -> tuple[Bundle, Profile]:
+    """The bundle of a version, and its reference profile.
+
+    Raises:
+        DataError: it is gone from the cache.
+        BundleError: it is not whole.
+    """
+    return _opened(served.folder)

@@ -29,8 +29,9 @@ from labline.model.search.studies import Studies
 from labline.model.segments import segments_of
 from labline.model.tasks import greater_is_better, task_of
 from labline.monitoring.estimation import fit_estimator
+from labline.monitoring.label_drift import decoded
 from labline.monitoring.profile import make_profile
-from labline.pipeline.divided import Divided, Ready, ready_rows
+from labline.pipeline.divided import Divided, Extra, Ready, ready_rows
 from labline.progress import Progress, silent
 from labline.store import data_folder
 
@@ -61,6 +62,7 @@ def train(
     *,
     accept_leaks: bool = False,
     resume: bool = False,
+    labelled: Snapshot | None = None,
     started: float | None = None,
     progress: Progress = silent,
     tried: Callable[[Tried, Tried, float], None] = lambda _tried, _best, _left: None,
@@ -75,6 +77,7 @@ def train(
         problem: the contract.
         accept_leaks: train although the doctor refuses.
         resume: go on with the newest unfinished search for the same data and contract; its time counts.
+        labelled: rows of the prediction log to learn from besides.
         started: when the budget began, on the monotonic clock; now when None.
         progress: told of each step.
         tried: told of each thing tried, the best so far, and the seconds left.
@@ -88,7 +91,7 @@ def train(
     started = time.monotonic() if started is None else started
     registry = Registry(config.storage, problem.name)
     registry.versions()  # out of reach? better said before training than after
-    ready = ready_rows(config, problem, accept_leaks=accept_leaks, progress=progress)
+    ready = ready_rows(config, problem, accept_leaks=accept_leaks, labelled=labelled, progress=progress)
     journal = _journal(config, problem, ready.key, resume=resume)
     clock = Clock(started - journal.about.spent, config.training.budget_seconds)
     search = _search(config, problem, ready, clock, journal)
@@ -211,7 +214,8 @@ def _bundled(
     segments = segments_of(problem, rows.holdout_columns)
     evaluation = evaluate(task, problem.metric, rows.holdout_target, scores, seed, segments)
     estimator = fit_estimator(problem, task, rows.target, task.scores(out_of_fold))
-    profile = make_profile(problem, rows.columns, task, scores, evaluation.metrics, estimator)
+    target = decoded(problem, rows.target)
+    profile = make_profile(problem, rows.columns, task, scores, evaluation.metrics, estimator, target)
     return finish_bundle(draft, profile.model_dump_json(indent=1), evaluation.metrics), evaluation
 
 
@@ -233,18 +237,16 @@ def leaderboard(config: Config, problem: Problem, *, everything: bool = False) -
     return [row for row in rows if everything or snapshot is None or row.sha256 == snapshot.sha256]
 
 
-def _extra(ready: Ready) -> dict[str, Any]:
-    """What the manifest says of extra rows."""
-    if ready.extra is None or ready.rows.extra is None:
-        return {}
-    _, target, weight = ready.rows.extra
-    about = ready.extra
-    return {
-        "extra_origin": about.origin,
-        "extra_sha256": about.sha256,
-        "extra_rows": len(target),
-        "extra_weight": weight,
-    }
+def _besides(ready: Ready) -> dict[str, Any]:
+    """What the manifest says of rows that are learned from and not measured on."""
+    said: dict[str, Any] = {}
+    for kind in ("extra", "labelled"):
+        about: Snapshot | None = getattr(ready, kind)
+        rows: Extra | None = getattr(ready.rows, kind)
+        if about is not None and rows is not None:
+            values = {"origin": about.origin, "sha256": about.sha256, "rows": len(rows[1]), "weight": rows[2]}
+            said |= {f"{kind}_{name}": value for name, value in values.items()}
+    return said
 
 
 def _manifest(config: Config, problem: str, ready: Ready) -> Manifest:
@@ -261,6 +263,6 @@ def _manifest(config: Config, problem: str, ready: Ready) -> Manifest:
             holdout_rows=len(rows.holdout_target),
             seed=config.training.seed,
             holdout_share=config.training.holdout_share,
-            **_extra(ready),
+            **_besides(ready),
         ),
     )

@@ -22,7 +22,7 @@ from labline.progress import Progress, silent
 if TYPE_CHECKING:
     import pandas as pd
 
-Role = Literal["train", "current", "extra"]
+Role = Literal["train", "current", "extra", "labelled"]  # the last are from the prediction log
 Kind = Literal["kaggle", "file", "sample"]
 Choice = Literal["auto", "kaggle", "sample"]
 

@@ -36,7 +36,8 @@ class TrainingRows:
     def with_extra(self, columns: Columns, target: Target, weight: float) -> TrainingRows:
         """The same with extra rows after them, each of which counts as `weight` rows."""
         together = {name: np.concatenate([values, columns[name]]) for name, values in self.columns.items()}
-        weights = np.concatenate([np.ones(len(self.target)), np.full(len(target), weight)])
+        before = np.ones(len(self.target)) if self.weights is None else self.weights
+        weights = np.concatenate([before, np.full(len(target), weight)])
         return TrainingRows(together, np.concatenate([self.target, target]), self.own, weights)
 
     def derive(self, derived: DerivedFeatures) -> TrainingRows:

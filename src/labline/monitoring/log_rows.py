@@ -1,0 +1,199 @@
+"""Reads rows of the prediction log for monitoring: fast, as columns, each with the label that is known by now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic_core import from_json
+from sqlalchemy import ColumnElement, Connection, Row, Select, Text, and_, cast, select
+
+from labline.contract import Columns, Problem, as_given, settle
+from labline.model.tasks import Task
+from labline.monitoring.outcomes import Labelled
+from labline.monitoring.prediction_log import PREDICTIONS
+from labline.monitoring.tables import LABELS
+
+MOMENT = "datetime64[us]"
+
+
+@dataclass(frozen=True)
+class LogRows:
+    """Rows of the log in the order of their arrival.
+
+    Attributes:
+        sequences: shape (rows,).
+        ids: of the predictions, shape (rows,), objects of str.
+        at: when they were answered, UTC, shape (rows,).
+        inputs: what was asked, by column name; a column that is not logged is not there.
+        predictions: as they were answered.
+        probabilities: by class; empty for values.
+        labels: as they were told; None where none is known.
+        labelled_at: since when they are known, UTC; not a time where none is.
+    """
+
+    sequences: NDArray[np.int64]
+    ids: NDArray[np.object_]
+    at: NDArray[np.datetime64]
+    inputs: list[dict[str, Any]]
+    predictions: list[Any]
+    probabilities: list[dict[str, float]]
+    labels: list[Any]
+    labelled_at: NDArray[np.datetime64]
+
+    def __len__(self) -> int:
+        return len(self.sequences)
+
+    @property
+    def first(self) -> datetime | None:
+        """When the earliest was answered; None where there are none."""
+        return None if not len(self) else self.at.min().astype(datetime).replace(tzinfo=UTC)
+
+    @property
+    def last(self) -> datetime | None:
+        """When the latest was answered; None where there are none."""
+        return None if not len(self) else self.at.max().astype(datetime).replace(tzinfo=UTC)
+
+    def take(self, rows: NDArray[np.intp]) -> LogRows:
+        """Some of the rows, by position."""
+        return LogRows(
+            sequences=self.sequences[rows],
+            ids=self.ids[rows],
+            at=self.at[rows],
+            inputs=[self.inputs[row] for row in rows],
+            predictions=[self.predictions[row] for row in rows],
+            probabilities=[self.probabilities[row] for row in rows],
+            labels=[self.labels[row] for row in rows],
+            labelled_at=self.labelled_at[rows],
+        )
+
+    def given(self, problem: Problem) -> Columns:
+        """The columns as they were asked, before any policy; one that the contract keeps out of the log is absent."""
+        logged = logged_part(problem)
+        return as_given(logged, self._values(logged))
+
+    def columns(self, problem: Problem) -> Columns:
+        """The columns under the contract's policies; one that the contract keeps out of the log is absent."""
+        logged = logged_part(problem)
+        return settle(logged, self._values(logged))
+
+    def _values(self, problem: Problem) -> dict[str, list[Any]]:
+        return {name: [row.get(name) for row in self.inputs] for name in problem.columns}
+
+    def decisions(self, problem: Problem) -> NDArray[Any]:
+        """What was answered: classes, values, or tuples of labels, shape (rows,)."""
+        found = np.empty(len(self), dtype=object if problem.classes else float)
+        found[:] = [tuple(one) if isinstance(one, list) else one for one in self.predictions]
+        return found
+
+    def scores(self, problem: Problem) -> NDArray[np.float64]:
+        """What was answered: probabilities of shape (rows, classes), or values of shape (rows,)."""
+        if not problem.classes:
+            return np.array(self.predictions, dtype=np.float64)
+        classes = problem.classes
+        scores = np.array([[row.get(name, 0.0) for name in classes] for row in self.probabilities], dtype=np.float64)
+        return scores.reshape(len(self), len(classes))
+
+    def labelled(self, problem: Problem, task: Task) -> Labelled:
+        """Those whose labels are known, to be measured."""
+        known = self.take(np.flatnonzero([label is not None for label in self.labels]))
+        return measurable(problem, task, known, known.labels)
+
+
+def measurable(problem: Problem, task: Task, rows: LogRows, labels: Sequence[Any]) -> Labelled:
+    """Rows with labels, as the task measures them."""
+    delays = (rows.labelled_at - rows.at) / np.timedelta64(1, "s")
+    answers: NDArray[Any] = np.zeros((0, 0))
+    if problem.task == "multilabel":
+        answers = task.encode(rows.predictions)  # type: ignore[arg-type]  # any sequence of names will do
+    return Labelled(encoded(task, labels), rows.scores(problem), answers, np.maximum(delays, 0.0))
+
+
+def encoded(task: Task, labels: Sequence[Any]) -> NDArray[Any]:
+    """Labels as the task encodes its target; without pandas, which a server does not load."""
+    if not task.classes:
+        return np.array(labels, dtype=np.float64)
+    return task.encode(labels)  # type: ignore[arg-type]  # any sequence of names will do
+
+
+def logged_part(problem: Problem) -> Problem:
+    """The contract with those columns alone that the log holds."""
+    if all(column.logged for column in problem.columns.values()):
+        return problem
+    kept = {name: column for name, column in problem.columns.items() if column.logged}
+    return problem.model_copy(update={"columns": kept})
+
+
+def read_rows(
+    connection: Connection,
+    problem: str,
+    version: int | None,
+    *where: ColumnElement[bool],
+    limit: int | None = None,
+    order: Literal["first", "last", "latest"] = "first",
+    labels: bool = True,
+) -> LogRows:
+    """Rows that one version, or any, answered.
+
+    Args:
+        connection: to the database.
+        problem: its name.
+        version: None: all versions.
+        where: conditions on the log, or on the labels beside it.
+        limit: at most so many rows.
+        order: which ones where there are more: those that arrived first or last, or those answered latest, for which
+            conditions on the time are fast.
+        labels: whether labels are looked for.
+    """
+    query = _query(labels=labels).where(PREDICTIONS.c.problem == problem, *where)
+    if version is not None:
+        query = query.where(PREDICTIONS.c.version == version)
+    log = PREDICTIONS.c
+    orders = {"first": log.sequence, "last": log.sequence.desc(), "latest": log.at.desc()}
+    query = query.order_by(orders[order]).limit(limit)
+    found = connection.execute(query).all()
+    return _rows(found if order == "first" else found[::-1])
+
+
+def _query(*, labels: bool) -> Select[Any]:
+    log = PREDICTIONS.c
+    # as text: all rows are parsed at once, which takes a tenth of the time
+    texts = [cast(column, Text) for column in (log.input, log.prediction, log.probabilities)]
+    if not labels:
+        return select(log.sequence, log.prediction_id, log.at, *texts)
+    beside = and_(LABELS.c.problem == log.problem, LABELS.c.prediction_id == log.prediction_id)
+    query = select(log.sequence, log.prediction_id, log.at, *texts, cast(LABELS.c.label, Text), LABELS.c.at)
+    return query.select_from(PREDICTIONS.outerjoin(LABELS, beside))
+
+
+def _rows(found: Sequence[Row[Any]]) -> LogRows:
+    columns = list(zip(*found, strict=True)) or [()] * 8
+    if len(columns) < 8:
+        columns += [(None,) * len(found)] * 2
+    sequences, ids, at, inputs, predictions, probabilities, labels, labelled_at = columns
+    names = np.empty(len(ids), dtype=object)
+    names[:] = ids
+    return LogRows(
+        np.array(sequences, dtype=np.int64),
+        names,
+        moments(at),
+        _parsed(inputs),
+        _parsed(predictions),
+        _parsed(probabilities),
+        _parsed(["null" if one is None else one for one in labels]),
+        moments(labelled_at),
+    )
+
+
+def _parsed(texts: Sequence[str]) -> list[Any]:
+    return from_json(f"[{','.join(texts)}]", cache_strings="all")  # type: ignore[no-any-return]
+
+
+def moments(times: Sequence[datetime | None]) -> NDArray[np.datetime64]:
+    """Times in UTC, with or without a time zone, as numpy has them; None is not a time."""
+    plain = [at if at is None or at.tzinfo is None else at.astimezone(UTC).replace(tzinfo=None) for at in times]
+    return np.array(plain, dtype=MOMENT)

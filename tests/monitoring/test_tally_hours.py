@@ -1,0 +1,171 @@
+"""Hourly tallies: they add up to the rows of the log, whoever counts them, in whatever order the rows are committed."""
+
+from __future__ import annotations
+
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sqlalchemy import select, text
+
+from labline.config import Config
+from labline.database import open_database
+from labline.migrations import migrate
+from labline.model.bundle import PROFILE_FILE, Bundle
+from labline.monitoring.labels import Told, keep
+from labline.monitoring.log_rows import read_rows
+from labline.monitoring.prediction_log import COMMIT_LOCK, PREDICTIONS, PredictionLog
+from labline.monitoring.profile import Profile
+from labline.monitoring.tables import LABELS
+from labline.monitoring.tally import Tally
+from labline.monitoring.tally_hours import Counting, count_rows, read_hours, rows_by_hour
+from tests.monitoring.traffic import NOON, Traffic
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def traffic(request: pytest.FixtureRequest, config: Config, sample: dict[str, pd.DataFrame]) -> Traffic:
+    if request.param == "sqlite":
+        return Traffic.of(config, sample["train"])
+    url = str(request.getfixturevalue("postgres"))
+    migrate(open_database(url))
+    return Traffic.of(config, sample["train"], url)
+
+
+def whole(traffic: Traffic) -> Tally:
+    """All hours together."""
+    with traffic.engine.connect() as connection:
+        hours = read_hours(connection, traffic.counting)
+    return Tally.total(traffic.counting.profile, [hour.tally for hour in hours])
+
+
+def by_hour(traffic: Traffic) -> dict[datetime, int]:
+    with traffic.engine.connect() as connection:
+        return rows_by_hour(connection, traffic.counting)
+
+
+def recounted(traffic: Traffic) -> Tally:
+    """The tally of all rows of the log, read at once."""
+    with traffic.engine.connect() as connection:
+        return traffic.counting.tally(read_rows(connection, "obesity", traffic.served.version))
+
+
+def test_hours_add_up_to_the_rows_however_often_they_are_counted(
+    traffic: Traffic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("labline.monitoring.tally_hours.ROWS_AT_ONCE", 50)
+    assert count_rows(traffic.engine, traffic.counting) == 0
+    traffic.log(traffic.rows(130))
+    assert count_rows(traffic.engine, traffic.counting) == 130
+    assert count_rows(traffic.engine, traffic.counting) == 0
+    late = traffic.log(traffic.rows(20, begin=NOON))  # replayed: of an hour that was counted before
+    assert count_rows(traffic.engine, traffic.counting) == len(late)
+    assert by_hour(traffic) == {NOON: 80, NOON + HOUR: 60, NOON + 2 * HOUR: 10}
+    np.testing.assert_allclose(whole(traffic).figures, recounted(traffic).figures)
+
+
+def test_only_the_hours_asked_for_are_read(traffic: Traffic) -> None:
+    traffic.log(traffic.rows(150))
+    count_rows(traffic.engine, traffic.counting)
+    with traffic.engine.connect() as connection:
+        [hour] = read_hours(connection, traffic.counting, since=NOON + HOUR, until=NOON + 2 * HOUR)
+        assert (hour.begin, hour.rows, hour.tally.rows) == (NOON + HOUR, 60, 60)
+        assert list(rows_by_hour(connection, traffic.counting, since=NOON + HOUR)) == [NOON + HOUR, NOON + 2 * HOUR]
+
+
+def test_another_versions_answers_are_not_counted(traffic: Traffic) -> None:
+    traffic.log([replace(row, version=9) for row in traffic.rows(10)] + traffic.rows(5))
+    assert count_rows(traffic.engine, traffic.counting) == 5
+    assert by_hour(traffic) == {NOON: 5}
+
+
+def test_another_profile_has_everything_counted_again(traffic: Traffic) -> None:
+    traffic.log(traffic.rows(30))
+    count_rows(traffic.engine, traffic.counting)
+    other = replace(traffic.counting, digest="another")
+    assert count_rows(traffic.engine, other) == 30
+    assert by_hour(traffic) == {NOON: 30}
+    assert count_rows(traffic.engine, other) == 0
+
+
+def test_erased_rows_are_gone_from_their_hour_alone(traffic: Traffic) -> None:
+    rows = traffic.log(traffic.rows(130))
+    count_rows(traffic.engine, traffic.counting)
+    erased = [row.prediction_id for row in rows[:10] + rows[120:]]
+    keep(traffic.engine, "obesity", [Told(name, traffic.problem.classes[0], NOON) for name in erased[1:]], NOON)
+    assert PredictionLog(traffic.engine).erase("obesity", erased) == 20
+    count_rows(traffic.engine, traffic.counting)
+    assert by_hour(traffic) == {NOON: 50, NOON + HOUR: 60}
+    np.testing.assert_allclose(whole(traffic).figures, recounted(traffic).figures)
+    with traffic.engine.connect() as connection:
+        assert connection.execute(select(LABELS.c.prediction_id)).all() == []
+
+
+def test_what_was_counted_outlives_the_rows_and_their_labels_do_not(traffic: Traffic) -> None:
+    rows = traffic.log(traffic.rows(130))
+    labels = [Told(row.prediction_id, str(row.prediction), NOON) for row in rows]
+    keep(traffic.engine, "obesity", labels, NOON + HOUR)
+    count_rows(traffic.engine, traffic.counting)
+    PredictionLog(traffic.engine).prune(NOON + 2 * HOUR)
+    count_rows(traffic.engine, traffic.counting)
+    assert by_hour(traffic) == {NOON: 60, NOON + HOUR: 60, NOON + 2 * HOUR: 10}
+    with traffic.engine.connect() as connection:
+        assert len(connection.execute(select(LABELS.c.prediction_id)).all()) == 10
+
+
+def _count(work: tuple[str, Path, int]) -> int:
+    url, folder, times = work
+    bundle = Bundle.load(folder)
+    profile = Profile.model_validate_json((folder / PROFILE_FILE).read_bytes())
+    counting = Counting(bundle.problem, 1, profile, bundle.digest)
+    return sum(count_rows(open_database(url), counting) for _ in range(times))
+
+
+@pytest.mark.thorough
+def test_processes_that_count_while_rows_come_count_each_row_once(traffic: Traffic) -> None:
+    url = traffic.engine.url.render_as_string(hide_password=False)
+    with ProcessPoolExecutor(3, multiprocessing.get_context("spawn")) as pool:
+        work = [pool.submit(_count, (url, traffic.served.folder, 30)) for _ in range(3)]
+        for _ in range(30):
+            traffic.log(traffic.rows(20))
+        counted = sum(one.result() for one in work)
+    counted += count_rows(traffic.engine, traffic.counting)
+    assert counted == 600
+    np.testing.assert_allclose(whole(traffic).figures, recounted(traffic).figures)
+
+
+@pytest.mark.postgres
+def test_a_row_that_is_committed_after_one_with_a_higher_sequence_is_counted(
+    postgres: str, config: Config, sample: dict[str, pd.DataFrame]
+) -> None:
+    migrate(open_database(postgres))
+    traffic = Traffic.of(config, sample["train"], postgres)
+    slow, fast = traffic.rows(2)
+    values = {name: value for name, value in vars(slow).items() if name in PREDICTIONS.c}
+    with traffic.engine.connect() as writing:
+        writing.execute(text("SELECT pg_advisory_xact_lock_shared(:lock)"), {"lock": COMMIT_LOCK})
+        writing.execute(PREDICTIONS.insert(), values)  # has its sequence, and is not committed
+        PredictionLog(traffic.engine).add([fast])
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+            counted = pool.submit(_count, (postgres, traffic.served.folder, 1))
+            _until_someone_waits(traffic)
+            assert not counted.done()
+            writing.commit()
+            assert counted.result() == 2
+
+
+def _until_someone_waits(traffic: Traffic) -> None:
+    """Until the counting has come to where it must wait for those that write."""
+    deadline = datetime.now(UTC) + timedelta(seconds=30)
+    waiting = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+    while datetime.now(UTC) < deadline:
+        with traffic.engine.connect() as connection:
+            if connection.execute(waiting).scalar_one():
+                return
+    raise AssertionError("no one waits")
