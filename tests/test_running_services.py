@@ -22,7 +22,8 @@ pytestmark = [
 
 def ask(path: str, body: Any = None) -> Any:
     data = None if body is None else json.dumps(body).encode()
-    with urlopen(Request(f"{API}{path}", data=data), timeout=60) as answer:
+    headers = {"content-type": "application/json"}
+    with urlopen(Request(f"{API}{path}", data=data, headers=headers), timeout=60) as answer:
         return json.loads(answer.read())
 
 

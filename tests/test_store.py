@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import sys
 import time
@@ -149,8 +150,19 @@ def test_two_workspaces_share_snapshots_bundles_and_pages(
     assert bundle.folder.is_relative_to(second)
     frame = sample["current"].head(5)
     frame.to_csv(second / "some.csv", index=False)
-    assert pipeline.predict(other, problem, str(second / "some.csv"), second / "out.csv") == 5
+    assert pipeline.predict(other, problem, str(second / "some.csv"), second / "out.csv").rows == 5
     assert pd.read_csv(second / "out.csv")["prediction"].isin(problem.classes).all()
+
+    packed = gzip.compress((second / "some.csv").read_bytes())
+    s3.put_object(Bucket=BUCKET, Key="in/some.csv.gz", Body=packed)
+    there = f"s3://{BUCKET}/out/some.parquet"
+    assert pipeline.predict(other, problem, f"s3://{BUCKET}/in/some.csv.gz", there, invalid="skip").rows == 5
+    s3.download_file(BUCKET, "out/some.parquet", str(second / "some.parquet"))
+    scored = pd.read_csv(second / "out.csv", float_precision="round_trip")
+    pd.testing.assert_frame_equal(pd.read_parquet(second / "some.parquet"), scored)
+    assert "out/some.rejected.csv" in keys(s3)
+    with pytest.raises(DataError, match=f"s3://{BUCKET}/in/none.csv: there is no such file"):
+        pipeline.predict(other, problem, f"s3://{BUCKET}/in/none.csv", there)
 
     champion = pipeline.champion(other, "obesity")
     summary = pipeline.monitor(other, champion, source="current")

@@ -83,6 +83,25 @@ class Folder:
         except FileNotFoundError:
             raise _no_bucket(self.root) from None
 
+    def take(self, file: Path, name: str) -> None:
+        """Put a whole file of this machine there under a name, in pieces that memory has room for.
+
+        A local folder takes the file itself, which has to be on the same disk.
+
+        Raises:
+            OSError: this machine's disk does not take it.
+            DataError: the object store is away, or refuses.
+        """
+        if isinstance(self.root, Path):
+            file.chmod(0o644)
+            file.replace(self.root / name)
+            return
+        try:
+            with _explained(self.root):
+                self._filesystem().put_file(str(file), f"{self.root}/{name}")
+        except FileNotFoundError:
+            raise _no_bucket(self.root) from None
+
     def _filesystem(self) -> Any:
         import fsspec
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from labline import __version__
 from tests.api.conftest import Api
@@ -61,3 +64,40 @@ def test_errors_of_the_protocol_are_problem_details_too(api: Api, method: str, p
     answer = api.client.request(method, path)
     assert answer.status_code == answer.json()["status"] == status
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_every_example_of_the_openapi_page_works_as_it_stands(api: Api) -> None:
+    page = api.client.get("/openapi.json").json()
+    posted = set()
+    for path, item in page["paths"].items():
+        for method, operation in item.items():
+            if "requestBody" not in operation:
+                continue
+            body = operation["requestBody"]["content"]["application/json"]
+            schema = body["schema"]
+            if "$ref" in schema:
+                schema = page["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+            example = body["example"] if "example" in body else schema["examples"][0]
+            answer = api.client.request(method, path, json=example)
+            assert answer.status_code == 200, (path, answer.text)
+            posted.add(path)
+    assert posted >= {"/predict", "/predict/batch"}
+
+
+def test_the_schema_takes_what_the_api_takes_and_refuses_what_it_refuses(api: Api) -> None:
+    answer = api.client.get("/schema")
+    assert answer.headers["content-type"] == "application/schema+json"
+    validator = Draft202012Validator(answer.json())
+    Draft202012Validator.check_schema(answer.json())
+    example = answer.json()["examples"][0]
+    for record in (example, example | {"Age": 7}, example | {"Gender": "other"}, example | {"more": 1}, {}):
+        assert (api.client.post("/predict", json=record).status_code == 200) is validator.is_valid(record), record
+
+
+def test_the_pages_run_their_own_scripts_and_no_others(api: Api) -> None:
+    policy = api.client.get("/").headers["content-security-policy"]
+    assert "'unsafe-inline'" not in policy.partition("script-src")[2].partition(";")[0]
+    for script in re.findall(r"<script>(.*?)</script>", api.client.get("/").text, re.DOTALL):
+        assert base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() in policy
+    report = api.client.get("/monitor/data-drift?window=0").headers["content-security-policy"]
+    assert report.startswith("sandbox allow-scripts;")

@@ -157,7 +157,7 @@ def test_a_file_is_scored_row_by_row_holes_and_all(way: Way, tmp_path: Path) -> 
         lambda _text, done=0.0: progress.append(done),
     )
     found = pd.read_csv(tmp_path / "scored.csv", float_precision="round_trip", na_filter=False)
-    assert number == len(found) == 300
+    assert number.rows == len(found) == 300
     assert list(found.columns) == ["row", "prediction", *way.problem.classes]
     assert found["row"].tolist() == list(range(1000, 1300))
     scores = way.bundle.scores(columns_of(way.problem, way.current))

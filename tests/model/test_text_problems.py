@@ -110,7 +110,7 @@ def test_a_file_is_scored_row_by_row(way: Way, tmp_path: Path) -> None:
     folder = way.config.settings.problems / way.problem.name
     for ending in ("csv", "parquet"):
         target = tmp_path / f"scored.{ending}"
-        assert pipeline.predict(way.config, way.problem, str(folder / "current.csv"), target) == CURRENT_ROWS
+        assert pipeline.predict(way.config, way.problem, str(folder / "current.csv"), target).rows == CURRENT_ROWS
         found = pd.read_csv(target, float_precision="round_trip") if ending == "csv" else pd.read_parquet(target)
         answers = way.bundle.predict(way.records(way.current))
         assert found["number"].tolist() == way.current["number"].tolist()

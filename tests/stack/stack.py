@@ -75,7 +75,8 @@ class Stack:
     ) -> Answer:
         """An HTTP request to a service's port on this machine."""
         data = None if body is None else json.dumps(body).encode()
-        request = Request(f"http://127.0.0.1:{self.ports[service]}{path}", data=data, headers=headers or {})
+        kind = {} if body is None else {"content-type": "application/json"}
+        request = Request(f"http://127.0.0.1:{self.ports[service]}{path}", data=data, headers=kind | (headers or {}))
         try:
             with urlopen(request, timeout=60) as answer:
                 return Answer(answer.status, answer.read().decode())

@@ -4,59 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Annotated
+from collections.abc import Awaitable, Callable
+from pathlib import Path
 
+from filelock import FileLock, Timeout
 from loguru import logger
-from pydantic import BaseModel, Field, TypeAdapter
 
+from labline.api.loaded import Loaded, load
 from labline.api.workers import Worker
+from labline.atomic import replacing
 from labline.config import Config
-from labline.contract.records import request_model
 from labline.errors import LablineError
-from labline.model.bundle import Bundle
-from labline.pipeline.champion import Served, champion, served
+from labline.pipeline.champion import Role, Served, ask_registry, keep_served, pointer, served
 
 RETRY_SECONDS = 60.0
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """A champion in memory, the request model of its contract, and columns that stay out of the log."""
-
-    served: Served
-    bundle: Bundle
-    record: type[BaseModel]
-    batch: TypeAdapter[list[BaseModel]]
-    since: datetime
-    unlogged: frozenset[str]
-
-    @property
-    def version(self) -> int:
-        """Its number in the registry."""
-        return self.served.version
-
-
-def load(found: Served, rows_max: int) -> Loaded:
-    """Load a bundle, hashes and golden answers checked."""
-    bundle = Bundle.load(found.folder)
-    record = request_model(bundle.problem)
-    unlogged = frozenset(name for name, column in bundle.problem.columns.items() if not column.logged)
-    batch = TypeAdapter(batch_type(record, rows_max))
-    return Loaded(found, bundle, record, batch, datetime.now(UTC), unlogged)
-
-
-def batch_type(record: type[BaseModel], rows_max: int) -> type[list[BaseModel]]:
-    """The type of a batch's body: a list of records, at least one and at most so many."""
-    return Annotated[list[record], Field(min_length=1, max_length=rows_max)]  # type: ignore[valid-type, return-value]
+WATCH_SECONDS = 0.2  # how often a server looks whether another one, or a command, has changed what is served
+TROUBLE_FILE = "trouble.txt"
+LOCK_FILE = "registry.lock"
 
 
 class Champion:
     """What is served now, and why nothing is when nothing is.
 
+    Of all servers on a machine that share a cache one asks the registry; it fetches and tries a new champion, and
+    writes its name into a file. All of them watch that file, so that they change over together.
+
     Attributes:
         current: the champion in memory; None until there is one.
+        previous: the one before, kept so that going back takes no loading.
+        challenger: the challenger in memory, where it is to get a part of the requests.
         trouble: what stands between the registry's champion and this server, in a sentence; None when all is well.
     """
 
@@ -64,59 +40,182 @@ class Champion:
         self._config = config
         self._problem = problem
         self._worker = worker
-        self._refused: tuple[Served, float] | None = None
+        self._cache = pointer(config, problem).parent
+        self._asks = FileLock(self._cache / LOCK_FILE, blocking=False, thread_local=False)
+        self._refused: dict[Served, float] = {}
+        self._seen: dict[Role, int] = {}
+        self._news = asyncio.Event()
+        self._changing = asyncio.Lock()
         self.current: Loaded | None = None
+        self.previous: Loaded | None = None
+        self.challenger: Loaded | None = None
         self.trouble: str | None = "the registry has not answered yet"
 
     async def start(self) -> None:
         """Serve at once what this machine served last; `follow` then asks the registry."""
-        known = served(self._config, self._problem)
-        if known is not None:
-            await self._change(known)
+        await self._watch()
 
     async def follow(self) -> None:
-        """Ask the registry again and again, and change over when the champion has changed. Runs until cancelled."""
+        """Watch what is to be served, and ask the registry whenever it is this server's turn. Runs until cancelled."""
+        try:
+            await asyncio.gather(self._again(self._watch, WATCH_SECONDS), self._ask_for_ever())
+        finally:
+            self._asks.release()
+
+    def ask_soon(self) -> None:
+        """Ask the registry now: somebody said that it changed."""
+        self._news.set()
+
+    async def _ask_for_ever(self) -> None:
+        async def wait_for_news(seconds: float) -> None:
+            try:
+                await asyncio.wait_for(self._news.wait(), seconds)
+            except TimeoutError:
+                return
+            self._news.clear()
+
+        await self._again(self.refresh, self._config.serving.champion_poll_seconds, wait_for_news)
+
+    async def _again(
+        self,
+        step: Callable[[], Awaitable[None]],
+        seconds: float,
+        wait: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         while True:
             try:
-                await self.refresh()
+                await step()
             # whatever it is, the server must not stop following
             except Exception as error:  # noqa: BLE001  pylint: disable=broad-exception-caught
                 logger.opt(exception=error).error("the champion could not be looked up")
                 self._say(f"it could not be looked up: {type(error).__name__}")
-            await asyncio.sleep(self._config.serving.champion_poll_seconds)
+            await wait(seconds)
 
     async def refresh(self) -> None:
-        """Ask the registry once."""
+        """Ask the registry once, if no other server on this machine does."""
+        if not await asyncio.to_thread(self._is_my_turn):
+            self.trouble = await asyncio.to_thread(_read, self._cache / TROUBLE_FILE)
+            return
         try:
-            found = await self._worker.run(champion, self._config, self._problem)
+            asked = await self._worker.run(ask_registry, self._config, self._problem)
         except LablineError as error:
             self._say(str(error))
             return
-        if self.current is not None and found == self.current.served:
+        if asked.champion is None:
+            self._say(asked.trouble)
+            return
+        await self._take(asked.champion, "champion")
+        await self._take(asked.challenger, "challenger")
+
+    def _is_my_turn(self) -> bool:
+        if self._asks.is_locked:
+            return True
+        self._cache.mkdir(parents=True, exist_ok=True)
+        try:
+            self._asks.acquire()
+        except Timeout:
+            return False
+        return True
+
+    async def _take(self, found: Served | None, role: Role) -> None:
+        """Serve what the registry names, once it is known to load here."""
+        now = self._in(role)
+        if found is not None and (now is None or now.served != found):
+            if self._was_refused(found):
+                return
+            await self._change(found, role)
+            now = self._in(role)
+            if now is None or now.served != found:
+                return
+        elif role == "champion":
             self._say(None)
-        elif not self._was_refused(found):
-            await self._change(found)
+        await asyncio.to_thread(keep_served, self._config, self._problem, found, role)
+
+    async def _watch(self) -> None:
+        """Load what the files name, where that has changed."""
+        roles: tuple[Role, ...] = ("champion", "challenger")
+        for role in roles:
+            changed = await asyncio.to_thread(_changed_at, pointer(self._config, self._problem, role))
+            if changed == self._seen.get(role):
+                continue
+            self._seen[role] = changed
+            found = await asyncio.to_thread(served, self._config, self._problem, role)
+            now = self._in(role)
+            if found is None and role == "challenger":
+                self.challenger = None
+            elif found is not None and (now is None or now.served != found):
+                await self._change(found, role)
+
+    def _in(self, role: Role) -> Loaded | None:
+        return self.current if role == "champion" else self.challenger
 
     def _was_refused(self, found: Served) -> bool:
         """Whether this one failed to load a short while ago; later it is tried again, someone may have mended it."""
-        if self._refused is None:
-            return False
-        refused, at = self._refused
-        return found == refused and time.monotonic() - at < RETRY_SECONDS
+        at = self._refused.get(found)
+        return at is not None and time.monotonic() - at < RETRY_SECONDS
 
-    async def _change(self, found: Served) -> None:
+    async def _change(self, found: Served, role: Role) -> None:
+        async with self._changing:
+            now = self._in(role)
+            if now is None or now.served != found:
+                await self._change_alone(found, role)
+
+    async def _change_alone(self, found: Served, role: Role) -> None:
         try:
-            loaded = await asyncio.to_thread(load, found, self._config.serving.batch_rows_max)
+            loaded = await self._load(found)
+            if role == "challenger":
+                _refuse_another_contract(loaded, self.current)
         except (LablineError, OSError) as error:
-            self._refused = (found, time.monotonic())  # the one in memory serves on
-            self._say(f"version {found.version} is refused: {error}")
+            self._refused[found] = time.monotonic()  # the one in memory serves on
+            said = f"version {found.version} is refused: {error}"
+            if role == "champion":
+                self._say(said)
+            else:
+                logger.warning("challenger: {}", said)
             return
-        self.current = loaded
-        self._say(None)
+        if role == "challenger":
+            self.challenger = loaded
+        else:
+            self.previous, self.current = self.current, loaded
+            self._say(None)
         data = loaded.bundle.manifest.data.kind
-        logger.info("serving {} version {} (trained on {} data)", self._problem, found.version, data)
+        logger.info("{} of {}: version {} (trained on {} data)", role, self._problem, found.version, data)
+
+    async def _load(self, found: Served) -> Loaded:
+        for known in (self.previous, self.challenger, self.current):
+            if known is not None and known.served == found:
+                return known
+        return await asyncio.to_thread(load, found, self._config.serving.batch_rows_max)
 
     def _say(self, trouble: str | None) -> None:
         if trouble is not None and trouble != self.trouble:
             logger.warning("champion: {}", trouble)
         self.trouble = trouble
+        if self._asks.is_locked:
+            _write(self._cache / TROUBLE_FILE, trouble)
+
+
+def _refuse_another_contract(challenger: Loaded, champion: Loaded | None) -> None:
+    """A request is read by the champion's contract: a challenger must understand it the same way."""
+    if champion is not None and challenger.bundle.problem.columns != champion.bundle.problem.columns:
+        raise LablineError("its contract has other columns than the champion's", mend="promote it without a trial")
+
+
+def _changed_at(file: Path) -> int:
+    try:
+        return file.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
+
+
+def _read(file: Path) -> str | None:
+    try:
+        return file.read_text(encoding="utf-8") or None
+    except FileNotFoundError:
+        return None
+
+
+def _write(file: Path, trouble: str | None) -> None:
+    if _read(file) != trouble:
+        with replacing(file) as unfinished:
+            unfinished.write_text(trouble or "", encoding="utf-8")

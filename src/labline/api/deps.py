@@ -7,8 +7,11 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from labline.api.champion import Champion, Loaded
+from labline.api.champion import Champion
+from labline.api.loaded import Loaded
+from labline.api.metrics import Metrics
 from labline.api.problem_details import ApiError
+from labline.api.trial import Trial
 from labline.api.workers import Worker
 from labline.config import Config
 from labline.contract import Problem
@@ -23,6 +26,7 @@ class Services:
     problem: Problem
     champion: Champion
     log: LogWriter
+    trial: Trial
     registry_worker: Worker
     summary_worker: Worker
     report_worker: Worker
@@ -34,6 +38,14 @@ def _services(request: Request) -> Services:
 
 
 ServicesDep = Annotated[Services, Depends(_services)]
+
+
+def _metrics(request: Request) -> Metrics:
+    metrics: Metrics = request.app.state.metrics
+    return metrics
+
+
+MetricsDep = Annotated[Metrics, Depends(_metrics)]
 
 
 def loaded_champion(services: ServicesDep) -> Loaded:

@@ -9,9 +9,10 @@ from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from loguru import logger
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from starlette.exceptions import HTTPException
 
+from labline.config.logging import REQUEST_ID
 from labline.contract import (
     CategoryColumn,
     Column,
@@ -45,6 +46,7 @@ class ProblemDetails(BaseModel):
     status: int
     detail: str
     errors: list[FieldError] = []
+    request_id: str | None = Field(default=None, description="Names the request in the server's log.")
 
 
 class ApiError(Exception):
@@ -57,15 +59,17 @@ class ApiError(Exception):
         detail: str,
         errors: list[FieldError] | None = None,
         retry_after: int | None = None,
+        headers: dict[str, str] | None = None,
     ) -> None:
         super().__init__(detail)
-        self.headers = None if retry_after is None else {"Retry-After": str(retry_after)}
         self.body = ProblemDetails(title=title, status=status, detail=detail, errors=errors or [])
+        self.headers = headers if retry_after is None else {"Retry-After": str(retry_after), **(headers or {})}
 
 
 def answer(body: ProblemDetails, headers: dict[str, str] | None = None) -> JSONResponse:
     """The error as a response."""
-    return JSONResponse(body.model_dump(mode="json"), body.status, headers, media_type=MEDIA_TYPE)
+    said = body.model_dump(mode="json") | {"request_id": REQUEST_ID.get()}
+    return JSONResponse(said, body.status, headers, media_type=MEDIA_TYPE)
 
 
 async def on_api_error(_request: Request, error: Exception) -> JSONResponse:
@@ -100,9 +104,8 @@ async def on_parameter_error(_request: Request, error: Exception) -> JSONRespons
     return answer(ProblemDetails(title="Invalid request", status=422, detail=_sentence(errors), errors=errors))
 
 
-async def on_crash(request: Request, error: Exception) -> JSONResponse:
-    """Handler of everything else: the log has the details, the answer has none."""
-    logger.opt(exception=error).error("{} {} failed", request.method, request.url.path)
+def crashed() -> JSONResponse:
+    """The answer to everything else: the log has the details, the answer has none."""
     return answer(ProblemDetails(title="Internal error", status=500, detail="the log of the API says more"))
 
 

@@ -10,6 +10,8 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import models_json_schema
 
+from labline.api.openapi import complete
+from labline.config.serving import Serving
 from labline.contract import Problem
 from labline.contract.records import request_model
 from labline.monitoring.labels import feedback_type
@@ -65,6 +67,7 @@ class VersionInfo(BaseModel):
     problem: str
     model_version: int | None = None
     bundle: str | None = Field(default=None, description="SHA-256 of the bundle's manifest.")
+    contract: str | None = Field(default=None, description="SHA-256 of the contract it was trained by, problem.yaml.")
     family: str | None = None
     trained_on: str | None = Field(default=None, description="kaggle, file, or sample: generated, nothing real.")
     trained_at: datetime | None = None
@@ -72,7 +75,7 @@ class VersionInfo(BaseModel):
     holdout: dict[str, float] = {}
 
 
-def openapi(app: FastAPI, problem: Problem, rows_max: int) -> dict[str, Any]:
+def openapi(app: FastAPI, problem: Problem, serving: Serving) -> dict[str, Any]:
     """The OpenAPI page: routes as FastAPI knows them, request bodies from the contract."""
     page = get_openapi(
         title=f"{problem.title} · Labline",
@@ -81,7 +84,7 @@ def openapi(app: FastAPI, problem: Problem, rows_max: int) -> dict[str, Any]:
         routes=app.routes,
     )
     _, schemas = models_json_schema([(request_model(problem), "validation")], ref_template=REF)
-    batch = {"type": "array", "items": RECORD, "minItems": 1, "maxItems": rows_max}
+    batch = {"type": "array", "items": RECORD, "minItems": 1, "maxItems": serving.batch_rows_max}
     labels = feedback_type(problem).json_schema(ref_template=REF)
     schemas["$defs"] |= labels.pop("$defs")
     page.setdefault("components", {}).setdefault("schemas", {}).update(schemas["$defs"])
@@ -90,4 +93,7 @@ def openapi(app: FastAPI, problem: Problem, rows_max: int) -> dict[str, Any]:
             "required": True,
             "content": {"application/json": {"schema": body}},
         }
+    example = page["components"]["schemas"]["Record"]["examples"][0]
+    page["paths"]["/predict/batch"]["post"]["requestBody"]["content"]["application/json"]["example"] = [example]
+    complete(page, keys_wanted=bool(serving.api_keys))
     return page

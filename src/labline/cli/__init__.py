@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 
 from labline import console
-from labline.cli import data, model, monitoring, new, schema, service, workspace
+from labline.cli import data, key, log, model, monitoring, new, schema, service, workspace
 from labline.cli.common import app
 from labline.errors import LablineError
 
-__all__ = ["app", "data", "main", "model", "monitoring", "new", "schema", "service", "workspace"]
+__all__ = ["app", "data", "key", "log", "main", "model", "monitoring", "new", "schema", "service", "workspace"]
 
 
 def main() -> None:

@@ -80,7 +80,7 @@ def with_address(config: Config, host: str | None, port: int | None) -> Config:
     if port is not None and not 0 <= port <= PORT_MAX:
         raise LablineError(f"{port} is no port", where="--port", mend=f"use 0 (any free one) to {PORT_MAX}")
     given = {key: value for key, value in {"host": host, "port": port}.items() if value is not None}
-    serving = Serving.model_validate({**config.serving.model_dump(), **given})
+    serving = Serving.model_validate({**dict(config.serving), **given})
     return config.model_copy(update={"serving": serving})
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -32,16 +31,24 @@ def predict(
     source: Annotated[
         str, typer.Argument(help="A file with the contract's columns: CSV, TSV, JSON lines, Parquet or Excel.")
     ],
-    target: Annotated[Path, typer.Argument(help="Where the predictions go: .csv, .tsv, .jsonl or .parquet.")],
+    target: Annotated[str, typer.Argument(help="Where the predictions go: .csv, .tsv, .jsonl or .parquet.")],
     problem: Annotated[str | None, typer.Option(help="The problem; the configured one if none.")] = None,
+    invalid: Annotated[
+        Literal["refuse", "skip"],
+        typer.Option(help="Rows that break the contract: write nothing, or set them aside in TARGET.rejected.csv."),
+    ] = "refuse",
+    threads: Annotated[int | None, typer.Option(min=1, help="How many; one for each core if none.")] = None,
 ) -> None:
-    """Score a file with the champion."""
+    """Score a file with the champion, of any length. A run that was stopped goes on when it is asked for again."""
     from labline import pipeline
 
     config, contract = open_workspace(problem)
     with console.progress_bar() as progress:
-        rows = pipeline.predict(config, contract, source, target, progress)
-    console.say(f"{rows:,} predictions in {target}")
+        done = pipeline.predict(config, contract, source, target, progress, invalid=invalid, threads=threads)
+    resumed = f" ({done.resumed:,} rows were done before)" if done.resumed else ""
+    console.say(f"{done.rows:,} predictions in {target}{resumed}")
+    if done.rejected:
+        console.say(f"{done.rejected:,} rows set aside: {done.rejected_file}")
 
 
 @app.command()

@@ -296,9 +296,10 @@ def _config_error(error: ValidationError, origins: Mapping[str, str]) -> ConfigE
         section = Config.model_fields.get(str(first["loc"][0]))
         known = section.annotation.model_fields if section and section.annotation else Config.model_fields
         return ConfigError(f"unknown setting {key!r}", where=where, mend=f"use one of {', '.join(known)}")
-    is_secret = key.startswith("storage.") or origin.startswith("secrets")
+    is_secret = key.startswith(("storage.", "serving.api_keys")) or origin.startswith("secrets")
     given = HIDDEN if is_secret else masked(str(first["input"]))
-    return ConfigError(f"{given!r}: {first['msg'].lower()}", where=where, mend="see `labline config`")
+    said = first["msg"].removeprefix("Value error, ")
+    return ConfigError(f"{given!r}: {said[0].lower()}{said[1:]}", where=where, mend="see `labline config`")
 
 
 def _origin_of(key: str, origins: Mapping[str, str]) -> str:

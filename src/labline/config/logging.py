@@ -7,6 +7,7 @@ import json
 import logging
 import sys
 import traceback
+from contextvars import ContextVar
 from datetime import UTC
 from typing import TYPE_CHECKING, Literal
 
@@ -16,6 +17,10 @@ from labline.config.section import Section
 
 if TYPE_CHECKING:
     from loguru import Message
+
+ENCODE = json.JSONEncoder(default=str, ensure_ascii=False).encode  # made once: an access log writes thousands a second
+REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
+"""The request that is answered, where the API is: every line logged meanwhile names it."""
 
 HUMAN = "<dim>{time:HH:mm:ss}</dim> <level>{level: <8}</level> {message}"
 # These speak of their own insides at INFO; a user of Labline has no use for it.
@@ -68,9 +73,11 @@ def _json_line(message: Message) -> None:
         "logger": record["name"],
         **record["extra"],
     }
+    if (request_id := REQUEST_ID.get()) is not None:
+        line["request_id"] = request_id
     if record["exception"] is not None:
         line["exception"] = "".join(traceback.format_exception(*record["exception"])).strip()
-    sys.stderr.write(json.dumps(line, default=str, ensure_ascii=False) + "\n")
+    sys.stderr.write(ENCODE(line) + "\n")
 
 
 def _human_line(message: Message) -> None:
@@ -83,7 +90,7 @@ def configure(section: Logging) -> None:
     as_json = section.format == "json" or (section.format == "auto" and not sys.stderr.isatty())
     logger.remove()
     if as_json:
-        logger.add(_json_line, level=section.level)
+        logger.add(_json_line, level=section.level, format=lambda _record: "")
     else:
         # diagnose=False: Loguru would print the values of local variables, secrets among them
         logger.add(

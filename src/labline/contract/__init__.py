@@ -9,7 +9,15 @@ from labline.contract.column import (
     NumberColumn,
     TextColumn,
 )
-from labline.contract.columns import Columns, as_given, columns_from_records, is_missing, settle
+from labline.contract.columns import (
+    Columns,
+    Repeated,
+    as_given,
+    columns_from_records,
+    is_missing,
+    settle,
+    settle_column,
+)
 from labline.contract.problem import Problem
 from labline.contract.reading import CONTRACT_FILE, read_problem
 from labline.contract.source import KaggleFile, Source
@@ -26,6 +34,7 @@ __all__ = [
     "LabelsColumn",
     "NumberColumn",
     "Problem",
+    "Repeated",
     "Source",
     "TextColumn",
     "as_given",
@@ -35,4 +44,5 @@ __all__ = [
     "names_in",
     "read_problem",
     "settle",
+    "settle_column",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import cached_property
 from math import ceil
 from typing import Annotated, Any, Literal, Self
 
@@ -93,6 +94,11 @@ class _Names(_Column):
     def is_open(self) -> bool:
         """Whether any name is allowed."""
         return not self.values
+
+    @cached_property
+    def known(self) -> frozenset[str]:
+        """The names listed."""
+        return frozenset(self.values)
 
 
 class CategoryColumn(_Names):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import singledispatch
 from typing import Any
@@ -27,6 +28,25 @@ Columns = dict[str, NDArray[Any]]
 Numbers and booleans: float64, NaN for missing. Moments: datetime64[us] in UTC, NaT for missing. Categories and texts:
 object of str, lists of labels: object of tuples of str; None for missing.
 """
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """A plain column whose values repeat: what is done to each of `values` once holds for all its rows.
+
+    Attributes:
+        values: the distinct values in plain types, shape (distinct,).
+        codes: which of them each row has, shape (rows,).
+    """
+
+    values: NDArray[Any]
+    codes: NDArray[np.integer[Any]]
+
+    def plain(self) -> NDArray[Any]:
+        """The column itself, shape (rows,)."""
+        return np.asarray(self.values.take(self.codes))
+
+
 Values = Sequence[Any] | NDArray[Any]
 MOMENT = "datetime64[us]"
 
@@ -46,7 +66,12 @@ def settle(problem: Problem, values: Mapping[str, Values]) -> Columns:
 
     What a policy says to refuse is not judged here: the request model and the frame schema did that before.
     """
-    return {name: _settled(column, _plain(values[name], column)) for name, column in problem.columns.items()}
+    return {name: settle_column(column, values[name]) for name, column in problem.columns.items()}
+
+
+def settle_column(column: Column, values: Values) -> NDArray[Any]:
+    """One column as `settle` makes it; a row's value depends on no other row."""
+    return _settled(column, _plain(values, column))
 
 
 def is_missing(values: NDArray[Any]) -> NDArray[np.bool_]:
@@ -98,6 +123,8 @@ def _settled(column: Column, values: NDArray[Any]) -> NDArray[Any]:
 
 @_settled.register
 def _(column: NumberColumn, values: NDArray[Any]) -> NDArray[Any]:
+    if column.out_of_range == "refuse":
+        return values
     low = -np.inf if column.minimum is None else column.minimum
     high = np.inf if column.maximum is None else column.maximum
     return _within(values, low, high, column.out_of_range, np.nan)
@@ -121,15 +148,15 @@ def _(column: TextColumn, values: NDArray[Any]) -> NDArray[Any]:
 def _(column: CategoryColumn, values: NDArray[Any]) -> NDArray[Any]:
     if column.is_open:
         return values
-    known = {value: value for value in column.values}
-    return _objects([known.get(value) for value in values])
+    known = column.known
+    return _objects([value if value in known else None for value in values.tolist()])
 
 
 @_settled.register
 def _(column: LabelsColumn, values: NDArray[Any]) -> NDArray[Any]:
     if column.is_open:
         return values
-    names = frozenset(column.values)
+    names = column.known
     return _objects([None if value is None else tuple(n for n in value if n in names) for value in values])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, create_model
 from pydantic_core import PydanticCustomError
 
 from labline.contract.column import (
@@ -36,7 +36,8 @@ def request_model(problem: Problem) -> type[BaseModel]:
         f"column_{index}": _field(name, column) for index, (name, column) in enumerate(problem.columns.items())
     }
     if problem.id is not None:
-        number = Annotated[int, Field(ge=-(2**63), lt=2**63)]  # else 1,001 digits would pass as a number
+        limits = Field(ge=-(2**63), lt=2**63)  # else 1,001 digits would pass as a number
+        number = Annotated[int, limits, BeforeValidator(_no_boolean)]
         text = Annotated[str, Field(max_length=NAME_LENGTH_MAX)]
         fields["row_id"] = (
             number | text | None,
@@ -74,6 +75,12 @@ def _number(column: NumberColumn) -> Any:
         limits["multiple_of"] = 1  # for the schema: it forgives a billionth, which is one half at 500 million
     kind = Annotated[kind, Field(**limits)] if limits else kind
     return Annotated[kind, AfterValidator(_whole)] if column.type == "integer" else kind
+
+
+def _no_boolean(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise PydanticCustomError("int_type", "Input should be a whole number")
+    return value
 
 
 def _whole(number: float) -> float:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self, TypeAlias
+from functools import cached_property
+from typing import Annotated, Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 from scipy import sparse
 
 from labline.contract import Columns
@@ -147,12 +149,10 @@ class CategoryBlock(_Block):
     values: tuple[str, ...]
     other: bool = False
     onehot: bool = False
-    _indices: dict[str, int] = PrivateAttr(default_factory=dict)
 
-    @model_validator(mode="after")
-    def _look_up(self) -> Self:
-        self._indices.update({value: index for index, value in enumerate(self.values)})
-        return self
+    @cached_property
+    def _indices(self) -> dict[str, int]:
+        return {value: index for index, value in enumerate(self.values)}
 
     @property
     def width(self) -> int:
@@ -173,10 +173,10 @@ class CategoryBlock(_Block):
         return self.onehot and self.width > SPARSE_FROM
 
     def _codes(self, columns: Columns) -> NDArray[np.float64]:
-        otherwise = float(len(self.values)) if self.other else np.nan
+        otherwise = float(len(self.values)) if self.other else math.nan
         indices = self._indices
         return np.array(
-            [np.nan if value is None else indices.get(value, otherwise) for value in columns[self.column]],
+            [math.nan if value is None else indices.get(value, otherwise) for value in columns[self.column].tolist()],
             dtype=np.float64,
         )
 
@@ -197,12 +197,10 @@ class LabelsBlock(_Block):
 
     kind: Literal["labels"] = "labels"
     values: tuple[str, ...]
-    _indices: dict[str, int] = PrivateAttr(default_factory=dict)
 
-    @model_validator(mode="after")
-    def _look_up(self) -> Self:
-        self._indices.update({value: index for index, value in enumerate(self.values)})
-        return self
+    @cached_property
+    def _indices(self) -> dict[str, int]:
+        return {value: index for index, value in enumerate(self.values)}
 
     @property
     def names(self) -> tuple[str, ...]:

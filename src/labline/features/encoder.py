@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, Literal, Self, TypeAlias
 
@@ -19,6 +19,7 @@ from labline.contract import (
     LabelsColumn,
     NumberColumn,
     Problem,
+    Repeated,
     TextColumn,
 )
 from labline.features.blocks import (
@@ -128,13 +129,27 @@ class Encoder:
             at += len(block.names)
         return tuple(found)
 
-    def transform(self, columns: Columns) -> Matrix:
-        """The matrix of the columns, shape (rows, len(feature_names)); sparse where a block is."""
-        parts = [block.transform(columns) for block in self.state.blocks]
+    def transform(self, columns: Columns, repeated: Mapping[str, Repeated] | None = None) -> Matrix:
+        """The matrix of the columns, shape (rows, len(feature_names)); sparse where a block is.
+
+        Args:
+            columns: all that it reads.
+            repeated: those of them whose distinct values are known; each of these is encoded once.
+        """
+        parts = [_transformed(block, columns, repeated or {}) for block in self.state.blocks]
         if self.is_sparse:
             return sparse.hstack([sparse.csr_matrix(part) for part in parts], format="csr")
         rows = len(next(iter(columns.values())))
         return np.concatenate(parts, axis=1) if parts else np.zeros((rows, 0))
+
+
+def _transformed(block: Block, columns: Columns, repeated: Mapping[str, Repeated]) -> Part:
+    """The block's part of the matrix; a row of it depends on the row's own value alone, so that it can be copied."""
+    known = repeated.get(block.column)
+    if known is None:
+        return block.transform(columns)
+    part = block.transform({block.column: known.values})
+    return part[known.codes]
 
 
 def _contract_blocks(problem: Problem, name: str, encoding: Encoding, values: NDArray[Any]) -> Iterator[Block]:

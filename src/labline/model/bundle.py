@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from labline.contract import CONTRACT_FILE, Columns, Problem, columns_from_records, read_problem
+from labline.contract import CONTRACT_FILE, Columns, Problem, Repeated, columns_from_records, read_problem
 from labline.contract.examples import example_records
 from labline.errors import BundleError
 from labline.features import FEATURES_FILE, DerivedFeatures, Encoder, EncoderState, read_features
@@ -132,9 +133,20 @@ class Bundle:
         bundle._check_golden()
         return bundle
 
-    def scores(self, columns: Columns) -> Scores:
-        """Probabilities of shape (rows, classes), or values of shape (rows,), for the contract's columns."""
-        return self.task.scores(self.ensemble.predict(self._derived(columns)))
+    def on_one_thread(self) -> Bundle:
+        """The same, for callers that score on several threads themselves."""
+        other = copy(self)
+        other.ensemble = self.ensemble.on_one_thread()
+        return other
+
+    def scores(self, columns: Columns, repeated: Mapping[str, Repeated] | None = None) -> Scores:
+        """Probabilities of shape (rows, classes), or values of shape (rows,), for the contract's columns.
+
+        Args:
+            columns: plain, all of the contract's.
+            repeated: those of them whose distinct values are known: the same answers, sooner.
+        """
+        return self.task.scores(self.ensemble.predict(self._derived(columns), repeated))
 
     def predict(self, records: Sequence[Mapping[str, Any]]) -> list[Answer]:
         """One answer a record; records are as the request model gives them, by column name."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from labline.contract import Columns
+from labline.contract import Columns, Repeated
 from labline.features import Encoder
 from labline.model.families import Member
 
@@ -69,13 +69,20 @@ class Ensemble:
         """Boosting rounds of the member that has most."""
         return max(part.member.rounds for part in self.parts)
 
-    def predict(self, columns: Columns) -> NDArray[np.float64]:
-        """Raw output for the task's `scores`, shape (rows, …), for columns with the derived ones among them."""
+    def on_one_thread(self) -> Ensemble:
+        """The same, for callers that predict on several threads themselves."""
+        return Ensemble([replace(part, member=part.member.on_one_thread()) for part in self.parts])
+
+    def predict(self, columns: Columns, repeated: Mapping[str, Repeated] | None = None) -> NDArray[np.float64]:
+        """Raw output for the task's `scores`, shape (rows, …), for columns with the derived ones among them.
+
+        `repeated` are those of the columns whose distinct values are known.
+        """
         if len(self.parts) == 1:  # times a weight of one would be the same, and a copy
-            return self.parts[0].member.predict(self.parts[0].encoder.transform(columns))
+            return self.parts[0].member.predict(self.parts[0].encoder.transform(columns, repeated))
         total: Any = 0.0
         for parts in self._groups.values():
-            matrix = parts[0].encoder.transform(columns)
+            matrix = parts[0].encoder.transform(columns, repeated)
             for part in parts:
                 total = total + part.weight * part.member.predict(matrix)
         return np.asarray(total)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import Column, DateTime, Engine, Integer, MetaData, String, Table, Text, select
+from sqlalchemy import Column, DateTime, Engine, Integer, MetaData, String, Table, Text, func, select
 
 from labline.migrations import need_tables
 
@@ -15,6 +15,7 @@ from labline.migrations import need_tables
 Action = Literal["promoted", "kept", "refused", "rolled back", "found"]
 
 METADATA = MetaData()
+CHANNEL = "labline_promotions"  # on PostgreSQL, what servers listen to
 LEDGER = Table(
     "promotion_ledger",
     METADATA,
@@ -62,9 +63,11 @@ class Ledger:
         need_tables(engine)
 
     def add(self, entry: Entry) -> None:
-        """Write an entry."""
+        """Write an entry; on PostgreSQL, servers that listen are told of it."""
         with self.engine.begin() as connection:
             connection.execute(LEDGER.insert().values(**entry.model_dump()))
+            if connection.dialect.name == "postgresql":
+                connection.execute(select(func.pg_notify(CHANNEL, entry.problem)))
 
     def entries(self, problem: str) -> list[Entry]:
         """The problem's entries, the newest first."""

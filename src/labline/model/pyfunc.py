@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from labline.contract import settle
+from labline.contract import Columns, Problem, settle
 from labline.contract.signature import INTERVAL
 from labline.model.bundle import Bundle
 from labline.model.tasks import Scores
@@ -28,9 +28,13 @@ class BundleModel:
 
 def score_frame(bundle: Bundle, frame: pd.DataFrame) -> Scores:
     """The bundle's scores for a frame that holds the contract's columns."""
-    absent = np.full(len(frame), None, dtype=object)  # a column that may be missing may be left out
-    columns = {name: frame[name].to_numpy() if name in frame else absent for name in bundle.problem.columns}
-    return bundle.scores(settle(bundle.problem, columns))
+    return bundle.scores(columns_of(bundle.problem, frame))
+
+
+def columns_of(problem: Problem, frame: pd.DataFrame) -> Columns:
+    """A frame's plain columns, settled; one that may be missing may be left out of it."""
+    absent = np.full(len(frame), None, dtype=object)
+    return settle(problem, {name: frame[name].to_numpy() if name in frame else absent for name in problem.columns})
 
 
 def predictions_frame(bundle: Bundle, scores: Scores, index: pd.Index[Any]) -> pd.DataFrame:

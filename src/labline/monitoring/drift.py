@@ -71,30 +71,47 @@ def _category_drift(profile: CategoryProfile, met: NameCounts) -> Drift:
     counts = np.array(table, dtype=float).T
     if not counts.sum(axis=1).all():
         return NOTHING_TO_TEST
-    counts = _pooled(counts)
-    if counts.shape[1] < 2:
+    pool, usual = _pooled(counts)
+    cells = np.column_stack([pool, usual]) if pool.any() else usual
+    if cells.shape[1] < 2:
         return NOTHING_TO_TEST
-    from scipy import stats
-
-    found = stats.chi2_contingency(counts, correction=False)
-    ours, theirs = counts / counts.sum(axis=1, keepdims=True)
+    statistic, p_value = _chi_square(pool, usual)
+    ours, theirs = cells / cells.sum(axis=1, keepdims=True)
     # V of the shares, as if both samples were of one size; with their sizes it would shrink with the smaller's part
     effect = float(np.sqrt(np.sum((ours - theirs) ** 2 / (2 * (ours + theirs)))))
-    return Drift("chi-square", float(found.statistic), float(found.pvalue), effect)
+    return Drift("chi-square", statistic, p_value, effect)
 
 
-def _pooled(counts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The counts with all that are rare added up; the first column is rare anyhow, the second are the strangers.
+def _pooled(counts: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """All that are rare added up, and the others; the first column is rare anyhow, the second are the strangers.
 
     Which names are rare the reference says alone: chosen by the window too, they would differ by the choice.
     """
     smaller = counts.sum(axis=1).min()
     expected = counts[0] * smaller / counts[0].sum()
-    share = smaller / counts.sum()
     rare = expected < EXPECTED_MIN
-    rare[:2] = True, counts[:, 1].sum() * share < STRANGERS_MIN
-    pool, usual = counts[:, rare].sum(axis=1), counts[:, ~rare]
-    if pool.sum() * share >= EXPECTED_MIN or not usual.size:
-        return np.column_stack([pool, usual])
-    usual[:, usual.sum(axis=0).argmin()] += pool
-    return usual
+    rare[:2] = True, counts[:, 1].sum() * smaller / counts.sum() < STRANGERS_MIN
+    return counts[:, rare].sum(axis=1), counts[:, ~rare]
+
+
+def _chi_square(pool: NDArray[np.float64], usual: NDArray[np.float64]) -> tuple[float, float]:
+    """The statistic, and the p-value.
+
+    Where the rare names together are too few for a cell, the others are compared without them, and how many are rare
+    has an exact test of its own (Fisher 1922); the p-value is then twice the smaller one (Bonferroni).
+    """
+    from scipy import stats
+
+    both = pool.sum() + usual.sum()
+    enough = pool.sum() * min(pool[0] + usual[0].sum(), pool[1] + usual[1].sum()) / both >= EXPECTED_MIN
+    if enough or not usual.size:
+        found = stats.chi2_contingency(np.column_stack([pool, usual]), correction=False)
+        return float(found.statistic), float(found.pvalue)
+    statistic, p_value = 0.0, 1.0
+    if usual.shape[1] > 1 and usual.sum(axis=1).all():
+        found = stats.chi2_contingency(usual, correction=False)
+        statistic, p_value = float(found.statistic), float(found.pvalue)
+    if not pool.any():
+        return statistic, p_value
+    rare = stats.fisher_exact(np.column_stack([pool, usual.sum(axis=1)]).astype(int)).pvalue
+    return statistic, min(1.0, 2 * float(min(p_value, rare)))

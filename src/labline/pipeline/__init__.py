@@ -7,7 +7,7 @@ from labline.pipeline.drafting import Drafted, draft
 from labline.pipeline.feedback import feedback
 from labline.pipeline.monitoring import monitor, monitor_frame
 from labline.pipeline.monitoring_history import History, monitor_history
-from labline.pipeline.predicting import predict, score
+from labline.pipeline.predicting import Predicted, predict, predict_file, score
 from labline.pipeline.problem import open_problem
 from labline.pipeline.promotion import Promotion, history, holdout_figures, promote, remark, rollback
 from labline.pipeline.reporting import Page, report, report_page, report_pages
@@ -23,6 +23,7 @@ __all__ = [
     "Drafted",
     "History",
     "Page",
+    "Predicted",
     "Promotion",
     "Retraining",
     "Rows",
@@ -44,6 +45,7 @@ __all__ = [
     "open_problem",
     "open_rows",
     "predict",
+    "predict_file",
     "prepare",
     "promote",
     "remark",

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from labline.atomic import replacing
 from labline.config import Config
 from labline.contract import CONTRACT_FILE, Problem, read_problem
-from labline.errors import BundleError
+from labline.errors import BundleError, LablineError
 from labline.model.bundle import Bundle
 from labline.model.registry import Registry, Version
 
-POINTER = "champion.json"
+Role = Literal["champion", "challenger"]
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,15 @@ class Served:
 
     version: int
     folder: Path
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the registry says; `trouble` is why it names no champion, in a sentence."""
+
+    champion: Served | None
+    challenger: Served | None
+    trouble: str | None
 
 
 def champion(config: Config, problem: str) -> Served:
@@ -35,25 +45,53 @@ def champion(config: Config, problem: str) -> Served:
     return served_from(config, registry, registry.champion(), remember=True)
 
 
+def ask_registry(config: Config, problem: str) -> Asked:
+    """Champion and challenger as the registry has them now, fetched into the cache; what is served is not changed."""
+    registry = Registry(config.storage, problem)
+    try:
+        found = served_from(config, registry, registry.champion())
+    except LablineError as error:
+        return Asked(None, None, str(error))
+    if config.serving.challenger == "off":
+        return Asked(found, None, None)
+    try:
+        return Asked(found, served_from(config, registry, registry.challenger()), None)
+    except LablineError:  # there need not be one
+        return Asked(found, None, None)
+
+
 def served_from(config: Config, registry: Registry, version: Version, *, remember: bool = False) -> Served:
-    """A version's bundle, fetched into the cache; `remember` makes it what a server starts with."""
-    cache = config.settings.models / "cache"
-    found = Served(version.number, registry.fetch(version, cache))
+    """A version's bundle, fetched into the cache; `remember` makes it what servers on this machine serve."""
+    found = Served(version.number, registry.fetch(version, config.settings.models / "cache"))
     if remember:
-        pointer = cache / registry.problem / POINTER
-        text = json.dumps({"version": found.version, "folder": found.folder.name})
-        if not pointer.is_file() or pointer.read_text(encoding="utf-8") != text:
-            with replacing(pointer) as unfinished:
-                unfinished.write_text(text, encoding="utf-8")
+        keep_served(config, registry.problem, found)
     return found
 
 
-def served(config: Config, problem: str) -> Served | None:
-    """The champion that this machine served last, without asking the registry; None when there was none."""
-    pointer = config.settings.models / "cache" / problem / POINTER
+def pointer(config: Config, problem: str, role: Role = "champion") -> Path:
+    """The file that says which bundle servers on this machine serve in a role."""
+    return config.settings.models / "cache" / problem / f"{role}.json"
+
+
+def keep_served(config: Config, problem: str, found: Served | None, role: Role = "champion") -> None:
+    """Make it what servers on this machine serve, now and when they start; None: nothing in this role."""
+    file = pointer(config, problem, role)
+    if found is None:
+        file.unlink(missing_ok=True)
+        return
+    text = json.dumps({"version": found.version, "folder": found.folder.name})
+    if not file.is_file() or file.read_text(encoding="utf-8") != text:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(file) as unfinished:
+            unfinished.write_text(text, encoding="utf-8")
+
+
+def served(config: Config, problem: str, role: Role = "champion") -> Served | None:
+    """What this machine serves, or served last, without asking the registry; None when there is nothing."""
+    file = pointer(config, problem, role)
     try:
-        known = json.loads(pointer.read_text(encoding="utf-8"))
-        found = Served(int(known["version"]), pointer.parent / str(known["folder"]))
+        known = json.loads(file.read_text(encoding="utf-8"))
+        found = Served(int(known["version"]), file.parent / str(known["folder"]))
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None  # nothing usable is remembered; the registry is asked instead
     return found if found.folder.is_dir() else None

@@ -26,14 +26,22 @@ def _templates() -> Environment:
     )
 
 
-def home_page(problem: Problem, bundle: Bundle | None, version: int | None, trouble: str | None) -> str:
+def home_page(
+    problem: Problem, bundle: Bundle | None, version: int | None, trouble: str | None, *, key_wanted: bool = False
+) -> str:
     """What this is, a form made from the contract, and links."""
     fields = [_field(name, column) for name, column in problem.columns.items()]
     return (
         _templates()
         .get_template("home.html")
         .render(
-            problem=problem, bundle=bundle, version=version, trouble=trouble, fields=fields, reports=list(ReportKind)
+            problem=problem,
+            bundle=bundle,
+            version=version,
+            trouble=trouble,
+            fields=fields,
+            reports=list(ReportKind),
+            key_wanted=key_wanted,
         )
     )
 

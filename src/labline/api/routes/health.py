@@ -7,6 +7,7 @@ from fastapi import APIRouter, Response
 from labline import __version__
 from labline.api.deps import ServicesDep
 from labline.api.schemas import Health, Readiness, VersionInfo
+from labline.contract import CONTRACT_FILE
 
 router = APIRouter(tags=["service"])
 
@@ -33,7 +34,7 @@ async def readyz(services: ServicesDep, response: Response) -> Readiness:
 
 @router.get("/version", summary="What is running?")
 async def version(services: ServicesDep) -> VersionInfo:
-    """Code, bundle, and since when."""
+    """Code, bundle, contract, and since when."""
     loaded = services.champion.current
     if loaded is None:
         return VersionInfo(labline=__version__, problem=services.problem.name)
@@ -43,6 +44,7 @@ async def version(services: ServicesDep) -> VersionInfo:
         problem=services.problem.name,
         model_version=loaded.version,
         bundle=loaded.bundle.digest,
+        contract=manifest.files[CONTRACT_FILE],
         family=manifest.family,
         trained_on=manifest.data.kind,
         trained_at=manifest.made_at,

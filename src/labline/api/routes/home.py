@@ -18,6 +18,10 @@ async def home(services: ServicesDep) -> HTMLResponse:
     problem = loaded.bundle.problem if loaded else services.problem
     return HTMLResponse(
         home_page(
-            problem, loaded.bundle if loaded else None, loaded.version if loaded else None, services.champion.trouble
+            problem,
+            loaded.bundle if loaded else None,
+            loaded.version if loaded else None,
+            services.champion.trouble,
+            key_wanted=bool(services.config.serving.api_keys),
         )
     )

@@ -11,8 +11,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 
-from labline.api.champion import Loaded
 from labline.api.deps import Services, loaded_champion
+from labline.api.loaded import Loaded
 from labline.api.problem_details import ApiError, ProblemDetails, refused_record
 from labline.api.schemas import ModelName, Prediction, Predictions
 from labline.model.tasks import Answer
@@ -50,7 +50,7 @@ async def predict(request: Request) -> Response:
         record = loaded.record.__pydantic_validator__.validate_json(await request.body())
     except ValidationError as error:
         raise refused_record(error, loaded.bundle.problem) from error
-    [answer] = await _answered(loaded, [record], services)
+    [answer] = request.state.predictions = await _answered(loaded, [record], services)
     return _json(answer)
 
 
@@ -63,17 +63,19 @@ async def predict_batch(request: Request) -> Response:
         records = loaded.batch.validate_json(await request.body())
     except ValidationError as error:
         raise refused_record(error, loaded.bundle.problem) from error
-    return _json(Predictions(predictions=await _answered(loaded, records, services)))
+    request.state.predictions = await _answered(loaded, records, services)
+    return _json(Predictions(predictions=request.state.predictions))
 
 
-async def _answered(loaded: Loaded, records: Sequence[BaseModel], services: Services) -> list[Prediction]:
+async def _answered(champion: Loaded, records: Sequence[BaseModel], services: Services) -> list[Prediction]:
     """Predict and log; every answer given is in the log."""
     rows = [record.model_dump(by_alias=True, exclude_none=True) for record in records]
+    models = [services.trial.model_for(row, champion) for row in rows]
     if len(rows) == 1:  # well under a millisecond: a thread would cost more
-        answers = loaded.bundle.predict(rows)
+        answers = [await models[0].together.predict(rows[0])]
     else:
-        answers = await asyncio.to_thread(loaded.bundle.predict, rows)
-    logged = [_logged(loaded, row, answer) for row, answer in zip(rows, answers, strict=True)]
+        answers = await asyncio.to_thread(_predicted, models, rows)
+    logged = [_logged(model, row, answer) for model, row, answer in zip(models, rows, answers, strict=True)]
     try:
         await services.log.add(logged)
     except NotLoggedError as error:
@@ -83,28 +85,39 @@ async def _answered(loaded: Loaded, records: Sequence[BaseModel], services: Serv
             f"no answer is given, for it could not be logged: {error.what}",
             retry_after=RETRY_SECONDS,
         ) from error
-    name = ModelName(name=loaded.bundle.problem.name, version=loaded.version)
+    for row, one in zip(rows, logged, strict=True):
+        services.trial.shadow(row, one, champion)
     return [
         Prediction(
             prediction_id=row.prediction_id,
             prediction=answer.prediction,
             probabilities=answer.probabilities,
             interval=answer.interval,
-            model=name,
+            model=ModelName(name=row.problem, version=row.version),
         )
         for row, answer in zip(logged, answers, strict=True)
     ]
 
 
-def _logged(loaded: Loaded, row: dict[str, Any], answer: Answer) -> Logged:
-    problem = loaded.bundle.problem
+def _predicted(models: Sequence[Loaded], rows: Sequence[dict[str, Any]]) -> list[Answer]:
+    """Each row's answer by its model, a call a model."""
+    answers: dict[int, Answer] = {}
+    for model in dict.fromkeys(model.version for model in models):
+        mine = [at for at, one in enumerate(models) if one.version == model]
+        found = models[mine[0]].bundle.predict([rows[at] for at in mine])
+        answers.update(zip(mine, found, strict=True))
+    return [answers[at] for at in range(len(rows))]
+
+
+def _logged(model: Loaded, row: dict[str, Any], answer: Answer) -> Logged:
+    problem = model.bundle.problem
     row_id = row.get(problem.id) if problem.id is not None else None
     return Logged(
         prediction_id=new_prediction_id(),
         at=datetime.now(UTC),
         problem=problem.name,
-        version=loaded.version,
-        input={name: value for name, value in row.items() if name not in loaded.unlogged},
+        version=model.version,
+        input={name: value for name, value in row.items() if name not in model.unlogged} if model.unlogged else row,
         prediction=answer.prediction,
         probabilities=answer.probabilities,
         row_id=None if row_id is None else str(row_id),

@@ -40,12 +40,14 @@ class Reading:
         rows: of a frame, at most.
         listed: by column, names that count as such and not as missing.
         wanted: columns that should be there; where the separator finds none of them, another one is tried.
+        before: rows (of JSON: lines) before these, where a file is read in pieces; for messages.
     """
 
     dialect: Dialect
     rows: int
     listed: Mapping[str, Collection[str]] = field(default_factory=dict)
     wanted: Collection[str] = ()
+    before: int = 0
 
     def missing(self, name: str) -> list[str]:
         """What counts as missing in the column."""
@@ -68,17 +70,17 @@ def _frames(lines: Iterator[str], kind: str, reading: Reading) -> Iterator[pd.Da
     first = next((line for line in lines if line.strip()), None)
     if first is None:
         raise DataError("it is empty", mend="take a file with a header and rows")
-    separator = _separator(first, reading.dialect.separator or ("\t" if kind == ".tsv" else ","), reading.wanted)
+    separator = separator_of(first, reading.dialect.separator or ("\t" if kind == ".tsv" else ","), reading.wanted)
     csv.field_size_limit(FIELD_LIMIT)
     fields = csv.reader(chain([first], lines, [END]), delimiter=separator)
     names = header(next(fields, []))
-    blocks = _blocks(fields, names)
+    blocks = _blocks(fields, names, reading.before)
     per_frame = max(1, min(reading.rows, CELLS // len(names)))
     while block := list(islice(blocks, -(-per_frame // BLOCK))):
         yield from _cut(block, names, reading, per_frame)
 
 
-def _separator(line: str, usual: str, wanted: Collection[str]) -> str:
+def separator_of(line: str, usual: str, wanted: Collection[str]) -> str:
     """The usual one, or the one that finds most of the names that are wanted, where the usual finds none."""
 
     def found(separator: str) -> int:
@@ -100,11 +102,11 @@ def header(names: list[str]) -> list[str]:
     return named
 
 
-def _blocks(fields: Iterator[list[str]], names: list[str]) -> Iterator[pa.RecordBatch]:
+def _blocks(fields: Iterator[list[str]], names: list[str], before: int) -> Iterator[pa.RecordBatch]:
     import pyarrow as pa
 
     schema = pa.schema([(str(place), pa.large_string()) for place in range(len(names))])
-    before, closed = 0, False
+    closed = False
     while not closed:
         rows = list(islice(fields, BLOCK))
         if not rows:

@@ -39,15 +39,19 @@ def read_frame(
         DataError: the file is not there, not readable, empty, ragged, or of another kind.
     """
     dialect = dialect or problem.sources.train.dialect
-    # "NA" or "None" may be a name of the contract; only what it does not list counts as missing there.
-    listed = {
+    listed = listed_names(problem)
+    wanted = {*problem.columns, problem.target}
+    chunks = raw.chunks(address, dialect, object_store, listed=listed, wanted=wanted)
+    return frame_of_chunks(chunks, problem, dialect, progress)
+
+
+def listed_names(problem: Problem) -> dict[str, set[str]]:
+    """By column, its names: "NA" or "None" may be one, and only what is not listed counts as missing there."""
+    return {
         name: set(column.values)
         for name, column in problem.columns.items()
         if isinstance(column, CategoryColumn | LabelsColumn)
     } | {problem.target: set(problem.classes)}
-    wanted = {*problem.columns, problem.target}
-    chunks = raw.chunks(address, dialect, object_store, listed=listed, wanted=wanted)
-    return frame_of_chunks(chunks, problem, dialect, progress)
 
 
 def frame_of_chunks(

@@ -43,7 +43,7 @@ def _size(value: int | None) -> int:
 def json_lines(stream: IO[bytes], kind: str, reading: Reading) -> Iterator[pd.DataFrame]:
     """One JSON object a line; a name that an object lacks is missing there."""
     del kind
-    lines = enumerate(as_text(stream, reading.dialect.encoding), 1)
+    lines = enumerate(as_text(stream, reading.dialect.encoding), reading.before + 1)
     records = (_record(line, number) for number, line in lines if line.strip())
     while part := list(islice(records, reading.rows)):
         names = list(dict.fromkeys(name for record in part for name in record))

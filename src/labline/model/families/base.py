@@ -35,6 +35,10 @@ class Member(ABC):
     def predict(self, matrix: Matrix) -> NDArray[np.float64]:
         """Raw output for the task's `scores`: probabilities of shape (rows, classes) or, binary, (rows,); or values."""
 
+    def on_one_thread(self) -> Self:
+        """The same, but its library begins no threads of its own, however many rows it gets; most never do."""
+        return self
+
     @abstractmethod
     def importances(self) -> NDArray[np.float64]:
         """How much each feature matters, shape (features,), in the family's own measure."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -30,6 +30,7 @@ class LightGBMMember(Member):
 
     boosters: tuple[lightgbm.Booster, ...]
     by_label: bool = False
+    threads: int | None = None  # None: as many as pay
     file_name: ClassVar[str] = "lightgbm.txt"
     label_file_name: ClassVar[str] = "lightgbm-{label:04d}.txt"
 
@@ -40,9 +41,13 @@ class LightGBMMember(Member):
 
     def predict(self, matrix: Matrix) -> NDArray[np.float64]:
         """Raw output: probabilities of shape (rows, classes) or (rows,) for binary, or values of shape (rows,)."""
-        threads = 1 if matrix.shape[0] < ROWS_PER_THREAD else 0
+        threads = self.threads or (1 if matrix.shape[0] < ROWS_PER_THREAD else 0)
         raw = [np.asarray(booster.predict(matrix, num_threads=threads)) for booster in self.boosters]
         return np.asarray(np.column_stack(raw) if self.by_label else raw[0])
+
+    def on_one_thread(self) -> Self:
+        """The same boosters."""
+        return replace(self, threads=1)
 
     def importances(self) -> NDArray[np.float64]:
         """Total gain of each feature's splits, shape (features,)."""

@@ -199,6 +199,11 @@ class Task(ABC):
         del target, scores
         return np.empty(0), np.empty(0, dtype=bool)
 
+    def intervals(self, scores: Scores) -> NDArray[np.float64] | None:
+        """Both ends of each answer's interval, shape (rows, 2); None where answers have none."""
+        del scores
+        return None
+
     @abstractmethod
     def answers(self, scores: Scores) -> list[Answer]:
         """One answer a row."""

@@ -82,8 +82,8 @@ class Regression(Task):
         low, high = missed[max(rank - 1, 0)], missed[min(len(missed) - rank, len(missed) - 1)]
         return AnswerRule(offsets=(float(low), float(high)))
 
-    def _intervals(self, scores: Scores) -> NDArray[np.float64] | None:
-        """Both ends, shape (rows, 2)."""
+    def intervals(self, scores: Scores) -> NDArray[np.float64] | None:
+        """Both ends, shape (rows, 2), where the contract wants an interval."""
         if self.rule.offsets is None:
             return None
         return np.column_stack([self.scores(self.to_fit(scores) + offset) for offset in self.rule.offsets])
@@ -100,7 +100,7 @@ class Regression(Task):
         }
         if self._never_negative:
             found["rmsle"] = partial(_root_mean, (np.log1p(target) - np.log1p(scores)) ** 2)
-        intervals = self._intervals(scores)
+        intervals = self.intervals(scores)
         if intervals is not None:
             low, high = intervals.T
             found["interval_coverage"] = partial(mean, (target >= low) & (target <= high))
@@ -108,7 +108,7 @@ class Regression(Task):
 
     def answers(self, scores: Scores) -> list[Answer]:
         """The value, and its interval where the contract wants one."""
-        intervals = self._intervals(scores)
+        intervals = self.intervals(scores)
         if intervals is None:
             return [Answer(value) for value in scores.tolist()]
         ends = zip(*intervals.T.tolist(), strict=True)

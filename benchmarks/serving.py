@@ -1,0 +1,265 @@
+"""Requests per second and latency of POST /predict, beside bare FastAPI, a pandas pipeline, and `mlflow models serve`.
+
+Run it as `python benchmarks/serving.py [--families lightgbm,…] [--seconds 5]` on a machine with nothing else to do, where
+`wrk` is installed; LABLINE_REAL_DATA names the folder with `obesity/train.csv`. Each server has one worker and is pinned
+to one core, wrk to another; they run one after the other. All answer the same record with 300 rounds (or trees).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+from urllib.error import URLError
+from urllib.request import Request, urlopen
+
+import champions
+
+from labline.contract.examples import example_record
+from labline.pipeline.problem import open_problem
+
+FAMILIES = ("lightgbm", "xgboost", "catboost", "random_forest", "blend")
+SERVER_CORE, CLIENT_CORE = "0", "1"
+START_SECONDS = 120
+# `mlflow models serve` looks for uvicorn by name
+PATH = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+
+BARE = """
+import os
+from pathlib import Path
+from fastapi import FastAPI
+from labline.api.schemas import ModelName, Prediction
+from labline.contract import read_problem
+from labline.contract.records import request_model
+
+problem = read_problem(Path(os.environ["PROBLEM"]))
+Record = request_model(problem)
+share = dict.fromkeys(problem.classes, 1 / len(problem.classes))
+app = FastAPI()
+
+@app.post("/predict", response_model=Prediction)
+async def predict(record: Record):
+    name = ModelName(name=problem.name, version=1)
+    return Prediction(prediction_id="0" * 36, prediction=problem.classes[0], probabilities=share, model=name)
+"""
+
+PANDAS = """
+import os
+from pathlib import Path
+import joblib
+import pandas as pd
+from fastapi import FastAPI
+from labline.contract import read_problem
+from labline.contract.records import request_model
+
+problem = read_problem(Path(os.environ["PROBLEM"]))
+Record = request_model(problem)
+pipeline = joblib.load(os.environ["PIPELINE"])
+app = FastAPI()
+
+@app.post("/predict")
+async def predict(record: Record):
+    frame = pd.DataFrame([record.model_dump(by_alias=True, exclude_none=True)])
+    [shares] = pipeline.predict_proba(frame)
+    return dict(zip(pipeline.classes_, shares.tolist()))
+"""
+
+
+class Figures(NamedTuple):
+    """Of one server."""
+
+    median_ms: float
+    one: float
+    sixteen: float
+    refused: int
+
+
+def pipeline_files(folder: Path) -> None:
+    """A scikit-learn pipeline with the same booster, as joblib and as MLflow model."""
+    import joblib
+    import mlflow.sklearn
+    from lightgbm import LGBMClassifier
+    from sklearn.compose import ColumnTransformer
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder
+
+    rows = champions.rows().drop(columns="id")
+    target = rows.pop("NObeyesdad")
+    names = list(rows.select_dtypes(exclude="number"))
+    encode = ColumnTransformer(
+        [("names", OneHotEncoder(handle_unknown="ignore", sparse_output=False), names)], remainder="passthrough"
+    ).set_output(transform="pandas")
+    booster = LGBMClassifier(
+        n_estimators=champions.ROUNDS, num_leaves=12, learning_rate=0.08, n_jobs=1, random_state=7, verbose=-1
+    )
+    model = make_pipeline(encode, booster).fit(rows, target)
+    joblib.dump(model, folder / "pipeline.joblib")
+    mlflow.sklearn.save_model(
+        model, folder / "mlflow", serialization_format="cloudpickle", pyfunc_predict_fn="predict_proba"
+    )
+
+
+@contextmanager
+def served(command: list[str], port: int, path: str, body: bytes, environment: dict[str, str]) -> Iterator[None]:
+    """The server, once it answers, until the block ends."""
+    with (
+        tempfile.TemporaryFile() as log,
+        subprocess.Popen(
+            ["taskset", "-c", SERVER_CORE, *command], env=os.environ | PATH | environment, stdout=log, stderr=log,
+            start_new_session=True,
+        ) as process,
+    ):  # fmt: skip
+        try:
+            until = time.monotonic() + START_SECONDS
+            while not _answers(port, path, body):
+                if time.monotonic() > until or process.poll() is not None:
+                    log.seek(0)
+                    raise RuntimeError(log.read().decode()[-2000:])
+                time.sleep(0.5)
+            time.sleep(3)  # what a server does at its start is not what is measured
+            yield
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, 15)
+
+
+def _answers(port: int, path: str, body: bytes) -> bool:
+    request = Request(f"http://127.0.0.1:{port}{path}", body, {"content-type": "application/json"})
+    try:
+        with urlopen(request, timeout=5) as answer:
+            return bool(answer.status == 200)
+    except (URLError, OSError):
+        return False
+
+
+def measure(port: int, path: str, body: bytes, seconds: int) -> Figures:
+    """With one connection, and with sixteen."""
+    with tempfile.TemporaryDirectory() as scratch:
+        (Path(scratch) / "body").write_bytes(body)
+        script = Path(scratch) / "post.lua"
+        script.write_text(
+            f'wrk.method = "POST"\nwrk.body = io.open("{scratch}/body"):read("*a")\n'
+            'wrk.headers["content-type"] = "application/json"\n'
+        )
+        found = {}
+        for connections in (1, 16):
+            told = subprocess.run(
+                ["taskset", "-c", CLIENT_CORE, "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency",
+                 "-s", str(script), f"http://127.0.0.1:{port}{path}"],
+                capture_output=True, text=True, check=True,
+            ).stdout  # fmt: skip
+            found[connections] = told
+    wrong = sum(int(n) for told in found.values() for n in re.findall(r"Non-2xx or 3xx responses: (\d+)", told))
+    return Figures(_milliseconds(found[1]), *(_rate(found[n]) for n in (1, 16)), wrong)
+
+
+def _milliseconds(told: str) -> float:
+    value, unit = re.search(r"50%\s+([\d.]+)(us|ms|s)", told).groups()  # type: ignore[union-attr]
+    return float(value) * {"us": 0.001, "ms": 1, "s": 1000}[unit]
+
+
+def _rate(told: str) -> float:
+    return float(re.search(r"Requests/sec:\s+([\d.]+)", told)[1])  # type: ignore[index]
+
+
+def _port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def _uvicorn(scratch: Path, name: str, code: str, port: int) -> list[str]:
+    (scratch / f"{name}.py").write_text(code)
+    return [sys.executable, "-m", "uvicorn", f"{name}:app", "--app-dir", str(scratch), "--port", str(port),
+            "--no-access-log", "--log-level", "warning"]  # fmt: skip
+
+
+def _labline(root: Path, port: int, durability: str) -> tuple[list[str], dict[str, str]]:
+    shutil.rmtree(root / "models" / "spool", ignore_errors=True)
+    for file in (root / "models").glob("labline.db*"):
+        file.unlink()
+    environment = {
+        "LABLINE_SETTINGS__ROOT": str(root),
+        "LABLINE_SERVING__DURABILITY": durability,
+        "LABLINE_SERVING__ACCESS_LOG": "off",
+        "LABLINE_SERVING__CHAMPION_POLL_SECONDS": "30",
+    }
+    return [sys.executable, "-m", "labline", "serve", "obesity", "--port", str(port)], environment
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--families", default=",".join(FAMILIES))
+    parser.add_argument("--seconds", type=int, default=5)
+    parser.add_argument("--peers", choices=["all", "bare"], default="all")
+    said = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        scratch = Path(name)
+        contract = champions.ROOT / "problems" / "obesity" / "problem.yaml"
+        shared = {"PROBLEM": str(contract), "PIPELINE": str(scratch / "pipeline.joblib")}
+        found: dict[str, Figures] = {}
+        config = None
+        roots = {family: scratch / family for family in said.families.split(",")}
+        for family, root in roots.items():
+            config = champions.workspace(root, family)
+        assert config is not None
+        record = example_record(open_problem(config, "obesity"))
+        body = json.dumps(record).encode()
+
+        def run(label: str, command: list[str], port: int, environment: dict[str, str], **other: str) -> None:
+            path, sent = other.get("path", "/predict"), other.get("body", "").encode() or body
+            with served(command, port, path, sent, environment):
+                found[label] = measure(port, path, sent, said.seconds)
+            told = found[label]
+            print(
+                f"{label:40} {told.median_ms:8.2f} ms {told.one:8,.0f} {told.sixteen:8,.0f}"
+                + (f"  {told.refused} refused" if told.refused else ""),
+                flush=True,
+            )
+
+        print(f"{'':40} {'median, 1':>11} {'req/s, 1':>8} {'req/s, 16':>9}")
+        port = _port()
+        run("bare FastAPI, no model", _uvicorn(scratch, "bare", BARE, port), port, shared)
+        if said.peers == "all":
+            pipeline_files(scratch)
+            port = _port()
+            run("FastAPI over a pandas pipeline", _uvicorn(scratch, "frames", PANDAS, port), port, shared)
+            port = _port()
+            command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", str(scratch / "mlflow"),
+                       "-p", str(port), "--env-manager", "local", "--workers", "1"]  # fmt: skip
+            frame = json.dumps({"dataframe_records": [record]})
+            run("mlflow models serve", command, port, shared, path="/invocations", body=frame)
+        for family, root in roots.items():
+            for durability in ("none", "acknowledged"):
+                port = _port()
+                command, environment = _labline(root, port, durability)
+                run(f"labline, {family}, log {durability}", command, port, environment)
+        _ratios(found)
+
+
+def _ratios(found: dict[str, Figures]) -> None:
+    bare = found["bare FastAPI, no model"]
+    print(f"\n{'':40} {'median / bare':>13} {'16: / bare':>11} {'/ pandas':>9} {'/ mlflow':>9}")
+    for label, one in found.items():
+        if label.startswith("labline"):
+            peers = (found.get("FastAPI over a pandas pipeline"), found.get("mlflow models serve"))
+            against = [f"{one.sixteen / peer.sixteen:9.1f}" if peer else f"{'-':>9}" for peer in peers]
+            print(
+                f"{label:40} {one.median_ms / bare.median_ms:13.1f} {one.sixteen / bare.sixteen:11.2f} "
+                f"{' '.join(against)}"
+            )
+
+
+if __name__ == "__main__":
+    main()

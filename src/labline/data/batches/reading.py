@@ -1,0 +1,390 @@
+"""Files read as blocks, in order, from any place on: text by its bytes, Parquet and workbooks by their rows."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import zipfile
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import IO, Any
+
+import pandas as pd
+import pyarrow as pa
+from pyarrow import csv as arrow_csv
+from pyarrow import json as arrow_json
+from pyarrow.parquet import ParquetFile
+
+from labline.contract import BooleanColumn, NumberColumn, Problem
+from labline.data.batches.columnar import Batch, batch_of
+from labline.data.batches.cutting import cuts, skip, utf8
+from labline.data.sources import delimited, raw, tables
+from labline.data.sources.delimited import Reading
+from labline.data.sources.files import listed_names
+from labline.data.sources.opening import explained, opened
+from labline.errors import DataError
+
+SIZE = 2**22  # bytes of a block of text: some ten thousand rows
+ROWS = 50_000  # of a block, where rows are what is counted
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some rows as the file holds them.
+
+    Attributes:
+        content: of them.
+        end: the place where the next block begins.
+        lines: of JSON: how many it has.
+    """
+
+    content: Any
+    end: int
+    lines: int = 0
+
+
+@dataclass(frozen=True)
+class Source(ABC):
+    """An open file.
+
+    Attributes:
+        stream: its bytes, unpacked.
+        kind: by its name's ending.
+        problem: says what its columns hold.
+        reading: how text is read.
+    """
+
+    stream: IO[bytes]
+    kind: str
+    problem: Problem
+    reading: Reading
+
+    @cached_property
+    @abstractmethod
+    def has_id(self) -> bool:
+        """Whether it has the contract's id column."""
+
+    @cached_property
+    def size(self) -> int | None:
+        """The end of the last block; None where that is not known."""
+        return _size(self.stream)
+
+    @abstractmethod
+    def blocks(self, start: int) -> Iterator[Block]:
+        """The blocks from a place on: 0, or the end of another block."""
+
+    @abstractmethod
+    def batch(self, block: Block) -> Batch | None:
+        """The block's rows, read fast; None where that will not do."""
+
+    @abstractmethod
+    def frame(self, block: Block, before: int) -> pd.DataFrame:
+        """The block's rows as a frame of what is written.
+
+        Args:
+            block: read by this source.
+            before: rows, of JSON lines, before it; for messages.
+
+        Raises:
+            DataError: it cannot be read.
+        """
+
+
+@contextmanager
+def open_source(address: str, problem: Problem, object_store: Mapping[str, Any] | None = None) -> Iterator[Source]:
+    """The file at a path or fsspec address.
+
+    Raises:
+        DataError: it is not there, not readable, of no known kind, or has no rows.
+    """
+    dialect = problem.sources.train.dialect
+    reading = Reading(dialect, ROWS, listed_names(problem), {*problem.columns, problem.target})
+    with ExitStack() as until_read:
+        with explained(address):
+            file = until_read.enter_context(opened(address, object_store))
+            source = SOURCES.get(file.kind, Delimited)(file.stream, file.kind, problem, reading)
+            _ = source.has_id, source.size  # for which some seek: now, and never while blocks are read
+        yield source
+
+
+@dataclass(frozen=True)
+class Delimited(Source):
+    """CSV and TSV."""
+
+    header: tuple[str, ...] = field(init=False)
+    separator: str = field(init=False)
+    begins: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        text = utf8(self.stream, self.reading.dialect.encoding)
+        first = next(cuts(text, 0, SIZE), None)
+        if first is None or not first.content.strip():
+            raise DataError("it is empty", mend="take a file with a header and rows")
+        lines = _Counted(io.TextIOWrapper(io.BytesIO(first.content), encoding="utf-8", newline=""))
+        line = next(line for line in lines if line.strip())
+        usual = self.reading.dialect.separator or ("\t" if self.kind == ".tsv" else ",")
+        separator = delimited.separator_of(line, usual, self.reading.wanted)
+        lines.again = line
+        names = delimited.header(next(csv.reader(lines, delimiter=separator)))
+        for name, value in {"header": tuple(names), "separator": separator, "begins": lines.size}.items():
+            object.__setattr__(self, name, value)
+
+    @cached_property
+    def has_id(self) -> bool:
+        """Whether the header names it."""
+        return self.problem.id in self.header
+
+    def blocks(self, start: int) -> Iterator[Block]:
+        """By bytes."""
+        self.stream.seek(0)
+        text = utf8(self.stream, self.reading.dialect.encoding)
+        place = max(start, self.begins)
+        skip(text, place)
+        for cut in cuts(text, place, SIZE, self.separator):
+            if cut.content.strip(b"\r\n"):
+                yield Block(cut.content, cut.end)
+
+    def batch(self, block: Block) -> Batch | None:
+        """By Arrow's parser, numbers at once and all else as a dictionary of what is written."""
+        dialect = self.reading.dialect
+        if dialect.thousands is not None:
+            return None
+        try:
+            table = arrow_csv.read_csv(
+                pa.py_buffer(block.content),
+                arrow_csv.ReadOptions(
+                    column_names=self.header, use_threads=False, block_size=max(len(block.content), 1)
+                ),
+                arrow_csv.ParseOptions(delimiter=self.separator, newlines_in_values=b'"' in block.content),
+                self._convert,
+            )
+        except (pa.ArrowInvalid, pa.ArrowKeyError):
+            return None
+        return batch_of(table, self.problem, self._missing)
+
+    @cached_property
+    def _missing(self) -> Mapping[str, Collection[str]]:
+        return {name: frozenset(self.reading.missing(name)) for name in self.problem.columns}
+
+    @cached_property
+    def _convert(self) -> arrow_csv.ConvertOptions:
+        wanted = [name for name in self.header if name in self.problem.columns]
+        kinds = {name: _kind(self.problem, name) for name in wanted}
+        if self.has_id:
+            kinds[str(self.problem.id)] = pa.string()
+        return arrow_csv.ConvertOptions(
+            column_types=kinds,
+            include_columns=list(kinds),
+            null_values=sorted(delimited.MISSING | set(self.reading.dialect.missing)),
+            strings_can_be_null=False,
+            decimal_point=self.reading.dialect.decimal,
+        )
+
+    def frame(self, block: Block, before: int) -> pd.DataFrame:
+        """By Python's csv module, every value exactly as it is written."""
+        header = io.StringIO()
+        csv.writer(header, delimiter=self.separator, lineterminator="\n").writerow(self.header)
+        stream = io.BytesIO(header.getvalue().encode() + block.content)
+        plain = self.reading.dialect.model_copy(update={"encoding": "utf-8", "separator": self.separator})
+        reading = replace(self.reading, dialect=plain, rows=delimited.CELLS, before=before)
+        return _joined(delimited.frames(stream, self.kind, reading))
+
+
+class _Counted:
+    """Lines, and how many bytes were read of them."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._lines = lines
+        self.size = 0
+        self.again: str | None = None
+
+    def __iter__(self) -> _Counted:
+        return self
+
+    def __next__(self) -> str:
+        if self.again is not None:
+            line, self.again = self.again, None
+            return line
+        line = next(self._lines)
+        self.size += len(line.encode())
+        return line
+
+
+@dataclass(frozen=True)
+class JsonLines(Source):
+    """One JSON object a line."""
+
+    @cached_property
+    def has_id(self) -> bool:
+        """Whether the first object has it."""
+        if self.problem.id is None:
+            return False
+        self.stream.seek(0)
+        text = utf8(self.stream, self.reading.dialect.encoding)
+        first = next((block for block in cuts(text, 0, SIZE) if block.content.strip()), None)
+        if first is None:
+            raise DataError("it is empty", mend="take a file with data in it")
+        try:
+            record = json.loads(first.content.lstrip().splitlines()[0])
+        except ValueError:
+            return False  # whoever reads the block says what is wrong with it
+        return isinstance(record, dict) and self.problem.id in record
+
+    def blocks(self, start: int) -> Iterator[Block]:
+        """By bytes."""
+        self.stream.seek(0)
+        text = utf8(self.stream, self.reading.dialect.encoding)
+        skip(text, start)
+        for cut in cuts(text, start, SIZE):
+            if cut.content.strip():
+                yield Block(cut.content, cut.end, cut.content.count(b"\n"))
+
+    def batch(self, block: Block) -> Batch | None:
+        """By Arrow's parser; an id is a whole number, or text."""
+        columns = [(name, _kind(self.problem, name, repeats=False)) for name in self.problem.columns]
+        for kind in (pa.int64(), pa.string()) if self.problem.id is not None else (None,):
+            schema = pa.schema([*columns, *([] if kind is None else [(self.problem.id, kind)])])
+            try:
+                table = arrow_json.read_json(
+                    pa.py_buffer(block.content),
+                    arrow_json.ReadOptions(use_threads=False, block_size=len(block.content) + 1),
+                    arrow_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore"),
+                )
+            except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+                continue
+            return batch_of(table, self.problem, {})
+        return None
+
+    def frame(self, block: Block, before: int) -> pd.DataFrame:
+        """By Python's json module."""
+        plain = self.reading.dialect.model_copy(update={"encoding": "utf-8"})
+        reading = replace(self.reading, dialect=plain, rows=delimited.CELLS, before=before)
+        return _joined(tables.json_lines(io.BytesIO(block.content), self.kind, reading))
+
+
+@dataclass(frozen=True)
+class Parquet(Source):
+    """Parquet, in its own types."""
+
+    file: ParquetFile = field(init=False)
+
+    def __post_init__(self) -> None:
+        try:
+            file = ParquetFile(self.stream, read_dictionary=self._names)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise DataError(f"cannot be read: not a whole Parquet file ({error})", mend="write it again") from error
+        object.__setattr__(self, "file", file)
+        delimited.header(file.schema_arrow.names)
+
+    @property
+    def _names(self) -> list[str]:
+        return [name for name, column in self.problem.columns.items() if not isinstance(column, NumberColumn)]
+
+    @cached_property
+    def has_id(self) -> bool:
+        """Whether the schema has it."""
+        return self.problem.id in self.file.schema_arrow.names
+
+    @cached_property
+    def size(self) -> int | None:
+        """Rows."""
+        return int(self.file.metadata.num_rows)
+
+    def blocks(self, start: int) -> Iterator[Block]:
+        """By rows, within groups of rows; groups that are done with are not read."""
+        wanted = [*self.problem.columns, self.problem.id]
+        names = [name for name in self.file.schema_arrow.names if name in wanted]
+        first = 0
+        for group in range(self.file.num_row_groups):
+            after = first + self.file.metadata.row_group(group).num_rows
+            if after > start:
+                for part in self.file.iter_batches(ROWS, [group], names):
+                    first += len(part)
+                    if first > start:
+                        yield Block(part.slice(max(0, len(part) - (first - start))), first)
+            first = after
+
+    def batch(self, block: Block) -> Batch | None:
+        """In the file's own types, where they are the contract's."""
+        return batch_of(pa.Table.from_batches([block.content]), self.problem, {})
+
+    def frame(self, block: Block, before: int) -> pd.DataFrame:
+        """As pandas has it."""
+        del before
+        plain = [
+            pa.Array.cast(column, column.type.value_type) if pa.types.is_dictionary(column.type) else column
+            for column in block.content.columns
+        ]
+        frame: pd.DataFrame = pa.table(plain, names=block.content.schema.names).to_pandas()
+        return frame
+
+
+@dataclass(frozen=True)
+class Frames(Source):
+    """Workbooks, which only their own reader knows; they are small."""
+
+    @cached_property
+    def has_id(self) -> bool:
+        """Whether the first sheet has it."""
+        first = next(self.blocks(0), None)
+        return first is not None and self.problem.id in first.content
+
+    @cached_property
+    def size(self) -> int | None:
+        """Not known before it was read."""
+        return None
+
+    def blocks(self, start: int) -> Iterator[Block]:
+        """By rows."""
+        self.stream.seek(0)
+        end = 0
+        for frame in raw.READERS[self.kind](self.stream, self.kind, self.reading):
+            end += len(frame)
+            if end > start:
+                yield Block(frame, end)
+
+    def batch(self, block: Block) -> Batch | None:  # pylint: disable=useless-return
+        """Always the long way."""
+        del block
+        return None
+
+    def frame(self, block: Block, before: int) -> pd.DataFrame:
+        """As it was read."""
+        del before
+        frame: pd.DataFrame = block.content
+        return frame
+
+
+SOURCES: dict[str, type[Source]] = {
+    ".jsonl": JsonLines,
+    ".ndjson": JsonLines,
+    ".parquet": Parquet,
+    ".pq": Parquet,
+    ".xlsx": Frames,
+}
+
+
+def _size(stream: IO[bytes]) -> int | None:
+    """Of a plain stream; how long a packed one is, only reading it would tell."""
+    if isinstance(stream, gzip.GzipFile | zipfile.ZipExtFile):
+        return None
+    return stream.seek(0, io.SEEK_END)
+
+
+def _kind(problem: Problem, name: str, *, repeats: bool = True) -> pa.DataType:
+    """What Arrow reads a column of text files as; where names repeat, it can tell in CSV alone."""
+    column = problem.columns[name]
+    if isinstance(column, NumberColumn):
+        return pa.float64()
+    if isinstance(column, BooleanColumn) and not repeats:
+        return pa.bool_()
+    return pa.dictionary(pa.int32(), pa.string()) if repeats else pa.string()
+
+
+def _joined(frames: Iterator[pd.DataFrame]) -> pd.DataFrame:
+    return pd.concat(list(frames), ignore_index=True)
