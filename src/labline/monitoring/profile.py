@@ -193,12 +193,17 @@ def measured(values: NDArray[Any], column: Column | None = None) -> NDArray[Any]
         return np.where(np.isnat(values), np.nan, values.astype("datetime64[s]").astype(np.float64) / SECONDS_PER_DAY)
     if isinstance(column, TextColumn):
         return np.array([np.nan if text is None else len(text) for text in values], dtype=np.float64)
-    if values.dtype.kind == "f":
+    if values.dtype.kind == "f" or not _holds_lists(values):
         return values
     names = [name for value in values for name in (value if isinstance(value, tuple) else (value,))]
     found = np.empty(len(names), dtype=object)
     found[:] = names
     return found
+
+
+def _holds_lists(values: NDArray[np.object_]) -> bool:
+    """Of a plain column all values are of one kind, so the first that is known says it."""
+    return isinstance(next((value for value in values if value is not None), None), tuple)
 
 
 def profile_numbers(values: NDArray[np.float64]) -> NumberProfile:
