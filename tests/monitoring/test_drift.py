@@ -229,7 +229,7 @@ def test_a_wild_value_in_window_or_reference_neither_hides_a_shift_nor_makes_one
     for profile, wild in ((usual, True), (spoilt, False)):
         for years, flagged in ((0, False), (5, True)):
             found = []
-            for _ in range(20):
+            for _ in range(10):
                 rows = random.choice(others, 300, replace=False)
                 age = population.columns["Age"][rows] + years
                 age[0] = 1e5 if wild else age[0]
@@ -237,7 +237,7 @@ def test_a_wild_value_in_window_or_reference_neither_hides_a_shift_nor_makes_one
                     population.bundle, 1, profile, population.window(rows, Age=age), 300, config.monitoring
                 )
                 found.append(bool(next(row for row in summary.columns if row.column == "Age").alarms))
-            assert found.count(flagged) >= 19
+            assert found == [flagged] * 10
 
 
 def test_a_shift_that_one_column_alone_does_not_show_is_caught(population: Population, config: Config) -> None:

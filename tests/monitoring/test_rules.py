@@ -11,14 +11,14 @@ from labline.config import load
 from labline.config.monitoring import Rule
 from labline.monitoring.dependence import PairChange, Together
 from labline.monitoring.estimation import Estimate
-from labline.monitoring.judging import ColumnSummary, Tested, What
+from labline.monitoring.judging import ColumnSummary, ColumnTest, What
 from labline.monitoring.rules import Findings, status_of
 from tests.conftest import ROOT
 
 
 def column(name: str, *alarms: What, **more: Any) -> ColumnSummary:
     tests = [
-        Tested(what=what, measure="value", p_value=1e-6, corrected_p_value=1e-5, effect=0.25, alarm=True)
+        ColumnTest(what=what, measure="value", p_value=1e-6, corrected_p_value=1e-5, effect=0.25, alarm=True)
         for what in alarms
     ]
     usual = {"missing_share": 0.3, "reference_missing_share": 0.01, "out_of_range_share": 0.04}

@@ -40,8 +40,9 @@ def drift_of(reference: Reference, counts: Counts) -> Drift:
 def _number_drift(profile: NumberProfile, counts: NumberCounts) -> Drift:
     """Kolmogorov-Smirnov distance between the profile's distribution and the window's; the effect is the distance.
 
-    The distance is taken at the knots, from both sides, so it may miss up to 1/256. The p-value is the two-sample
-    one with the effective size n·m/(n+m) (Smirnov 1948), corrected for few rows (Stephens 1970). A single wild value moves the distance by one row's share.
+    The distance is taken at the knots, from both sides, so it may miss up to 1/256. The p-value is the two-sample one
+    with the effective size n·m/(n+m) (Smirnov 1948), corrected for few rows (Stephens 1970). A single wild value moves
+    the distance by one row's share.
     """
     if not counts.known or not profile.known:
         return NOTHING_TO_TEST
