@@ -14,6 +14,7 @@ from labline.contract import Column, Columns, DateTimeColumn, LabelsColumn, Prob
 from labline.model.tasks import Scores, Task
 from labline.monitoring.dependence import Dependence, fit_dependence
 from labline.monitoring.estimation import Estimator
+from labline.monitoring.outside import beyond, unlisted
 from labline.monitoring.texts import familiar_words, measures_of_texts
 
 KNOTS = 256
@@ -133,13 +134,27 @@ def make_profile(
     holdout_scores: Scores,
     holdout: Mapping[str, float],
     estimator: Estimator | None = None,
+    given: Columns | None = None,
 ) -> Profile:
     """The profile of training columns and held-out predictions.
 
     Of predictions those for held-out rows alone: for rows it was trained on, a model answers otherwise than for new
     ones, and a window would seem to have drifted. Columns do not depend on the model, and training rows are many.
+
+    Args:
+        problem: the contract.
+        columns: of the training rows, under the contract's policies.
+        task: under the rule for answers that is in force.
+        holdout_scores: of the held-out rows.
+        holdout: the metrics on them.
+        estimator: of the performance without labels.
+        given: columns as they stood in the training data, where a policy may have clipped or dropped values.
     """
     profiles = {name: profile_of(columns[name], column) for name, column in problem.columns.items()}
+    for name, sent in (given or {}).items():
+        column = problem.columns[name]
+        outside = beyond(column, sent) + unlisted(column, sent).total()
+        profiles[name] = profiles[name].model_copy(update={"outside": outside})
     texts = [name for name, column in problem.columns.items() if isinstance(column, TextColumn)]
     return Profile(
         rows=len(next(iter(columns.values()))),

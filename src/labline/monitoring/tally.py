@@ -12,19 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from labline.contract import (
-    CategoryColumn,
-    Column,
-    Columns,
-    DateTimeColumn,
-    LabelsColumn,
-    NumberColumn,
-    Problem,
-    is_missing,
-)
+from labline.contract import Column, Columns, LabelsColumn, Problem, is_missing
 from labline.errors import DataError
 from labline.model.tasks import Scores
 from labline.monitoring.estimation import Estimate
+from labline.monitoring.outside import beyond, unlisted
 from labline.monitoring.profile import (
     ANSWER,
     VALUE,
@@ -267,8 +259,8 @@ def _count(
 ) -> tuple[NDArray[np.float64], Counter[str]]:
     """The figures of one measure, and the values that the profile does not know."""
     found = measured(values, column)
-    unlisted = Counter() if sent is None else _unlisted(column, sent)
-    outside = _beyond(column, values if sent is None else sent) + unlisted.total()
+    strange = Counter() if sent is None else unlisted(column, sent)
+    outside = beyond(column, values if sent is None else sent) + strange.total()
     if isinstance(reference, NumberProfile):
         body, new, missing = _slots(reference, found)
     else:
@@ -276,7 +268,7 @@ def _count(
         if len(found) != len(values) or isinstance(column, LabelsColumn):  # names of lists, not of rows
             missing = int(is_missing(values).sum())
     head = np.array([len(values), missing, outside], dtype=np.float64)
-    return np.concatenate([head, body]), new + unlisted
+    return np.concatenate([head, body]), new + strange
 
 
 def _slots(profile: NumberProfile, values: NDArray[np.float64]) -> tuple[NDArray[np.float64], Counter[str], int]:
@@ -326,24 +318,3 @@ def _counter(names: NDArray[np.object_]) -> Counter[Any]:
     for place, count_there in zip(places, counts.tolist(), strict=True):
         met[names[int((kept == place).argmax())]] += count_there  # a name may be kept at several places
     return met
-
-
-def _beyond(column: Column | None, sent: NDArray[Any]) -> int:
-    """How many values are beyond the column's limits."""
-    if not isinstance(column, NumberColumn | DateTimeColumn):
-        return 0
-    beyond = 0
-    if column.minimum is not None:
-        beyond += int((sent < np.array(column.minimum, dtype=sent.dtype)).sum())
-    if column.maximum is not None:
-        beyond += int((sent > np.array(column.maximum, dtype=sent.dtype)).sum())
-    return beyond
-
-
-def _unlisted(column: Column | None, sent: NDArray[Any]) -> Counter[str]:
-    """The names that a column with a list of names does not list."""
-    if not isinstance(column, CategoryColumn | LabelsColumn) or column.is_open:
-        return Counter()
-    met = Counter(measured(sent, column).tolist())
-    del met[None]
-    return Counter({name: count for name, count in met.items() if name not in column.values})

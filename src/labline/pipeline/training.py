@@ -211,7 +211,7 @@ def _bundled(
     segments = segments_of(problem, rows.holdout_columns)
     evaluation = evaluate(task, problem.metric, rows.holdout_target, scores, seed, segments)
     estimator = fit_estimator(problem, task, rows.target, task.scores(out_of_fold))
-    profile = make_profile(problem, rows.columns, task, scores, evaluation.metrics, estimator)
+    profile = make_profile(problem, rows.columns, task, scores, evaluation.metrics, estimator, rows.given)
     return finish_bundle(draft, profile.model_dump_json(indent=1), evaluation.metrics), evaluation
 
 
