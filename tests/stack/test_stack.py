@@ -8,6 +8,7 @@ import subprocess
 import threading
 import time
 from collections import Counter
+from functools import partial
 from http.client import HTTPException
 from pathlib import Path
 
@@ -218,6 +219,9 @@ def test_each_service_is_killed_in_turn_while_requests_go_on_and_nothing_acknowl
             elif not killed.is_set():
                 others[str(answer.status)] += 1
 
+    def more_than(number: int) -> bool:
+        return len(acknowledged) > number
+
     clients = [threading.Thread(target=ask) for _ in range(4)]
     for client in clients:
         client.start()
@@ -228,9 +232,9 @@ def test_each_service_is_killed_in_turn_while_requests_go_on_and_nothing_acknowl
             before = len(acknowledged)
             stack.run("kill", service)
             if service != "api":
-                wait_for(lambda: len(acknowledged) > before + 20, f"answers without {service}")
+                wait_for(partial(more_than, before + 20), f"answers without {service}")
             stack.run("start", service)
-            wait_for(lambda: len(acknowledged) > before + 40, f"answers with {service} again")
+            wait_for(partial(more_than, before + 40), f"answers with {service} again")
     finally:
         ended.set()
         for client in clients:
