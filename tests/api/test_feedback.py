@@ -157,3 +157,20 @@ def test_the_description_of_the_api_shows_the_labels_of_the_contract(
     body = described["paths"]["/feedback"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     item = described["components"]["schemas"][body["items"]["$ref"].rsplit("/", 1)[1]]
     assert item["properties"]["label"]["enum"] == list(labelled[0].problem.classes)
+
+
+def test_what_monitoring_found_is_among_the_numbers_for_prometheus(
+    labelled: tuple[Api, list[dict[str, Any]]],
+) -> None:
+    api, _ = labelled
+    app: Any = api.client.app
+    assert api.client.portal is not None
+    api.client.portal.call(app.state.watching.look)
+    numbers = api.client.get("/metrics").text
+    assert 'labline_drift_status{problem="obesity",status="drift",version="1"} 1.0' in numbers
+    assert 'labline_labelled_performance{metric="accuracy",problem="obesity",version="1"} 0.75' in numbers
+    assert 'labline_drift_score{column="Age",problem="obesity",version="1"} ' in numbers
+    assert numbers.count("# TYPE labline_drift_score gauge") == 1
+    assert "labline_requests_total" in numbers
+    history = api.client.get("/monitor/history").json()
+    assert [one["status"] for one in history["judgements"]] == ["drift"]

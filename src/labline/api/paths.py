@@ -62,6 +62,8 @@ KNOWN = OPEN | {
     "/feedback": Path("predict", batch=True),
     "/metrics": Path("monitor", counts=False),
     "/monitor": Path("monitor", policy=PAGE),
+    "/monitor/history": Path("monitor"),
+    "/monitor/reports": Path("monitor", policy=PAGE),
 }
 BELOW = {
     "/static-offline-docs/": Path(None, policy=DOCUMENTATION, kept=True),

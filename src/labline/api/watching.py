@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 
 from loguru import logger
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from labline import pipeline
 from labline.api.deps import Services
 from labline.errors import LablineError
 
 
-class Watching:
+class Watching(Collector):
     """Looks again and again, in the worker that also answers GET /monitor.
 
     Attributes:
@@ -21,6 +25,20 @@ class Watching:
     def __init__(self, services: Services) -> None:
         self._services = services
         self.last: pipeline.Watched | None = None
+
+    def render(self) -> bytes:
+        """What was found last, in Prometheus' text format."""
+        registry = CollectorRegistry()
+        registry.register(self)
+        return generate_latest(registry)
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """The gauges by name, as the library asks for them."""
+        families: dict[str, GaugeMetricFamily] = {}
+        for one in self.last.gauges if self.last is not None else ():
+            family = families.setdefault(one.name, GaugeMetricFamily(one.name, one.help, labels=list(one.labels)))
+            family.add_metric(list(one.labels.values()), one.value)
+        return families.values()
 
     async def run(self) -> None:
         """Look every so many seconds, the first time after as many. Runs until cancelled."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import multiprocessing
 import os
 import signal
@@ -64,6 +65,7 @@ class Worker:
 
 def _start(config: Config) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the server's to handle
+    gc.set_threshold(100_000)  # rows are thousands of small objects without a cycle; looking for one costs
     configure(config.logging)
     threading.Thread(target=_end_with_parent, name="end-with-parent", daemon=True).start()
 

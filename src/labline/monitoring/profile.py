@@ -214,6 +214,8 @@ def measured(values: NDArray[Any], column: Column | None = None) -> NDArray[Any]
         return np.array([np.nan if text is None else len(text) for text in values], dtype=np.float64)
     if values.dtype.kind == "f" or not _holds_lists(values):
         return values
+    if not isinstance(column, LabelsColumn) and not (len(values) and isinstance(values[0], tuple)):
+        return values
     names = [name for value in values for name in (value if isinstance(value, tuple) else (value,))]
     found = np.empty(len(names), dtype=object)
     found[:] = names

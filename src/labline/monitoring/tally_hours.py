@@ -9,7 +9,7 @@ import numpy as np
 from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, delete, func, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from labline.contract import Problem
+from labline.contract import Columns, Problem
 from labline.database import alone, is_embedded, reaching
 from labline.monitoring.log_rows import LogRows, read_rows
 from labline.monitoring.prediction_log import COMMIT_LOCK, PREDICTIONS
@@ -38,12 +38,17 @@ class Counting:
     profile: Profile
     digest: str
 
-    def tally(self, rows: LogRows) -> Tally:
-        """What is counted of some rows."""
+    def tally(self, rows: LogRows, columns: Columns | None = None) -> Tally:
+        """What is counted of some rows; their columns may be given where they are at hand."""
         problem = self.problem
-        columns, given = rows.columns(problem), rows.given(problem)
-        scores = rows.scores(problem)
-        return tally(self.profile, problem, columns, rows.decisions(problem), scores=scores, given=given)
+        return tally(
+            self.profile,
+            problem,
+            rows.columns(problem) if columns is None else columns,
+            rows.decisions(problem),
+            scores=rows.scores(problem),
+            given=rows.given(problem),
+        )
 
 
 @dataclass(frozen=True)

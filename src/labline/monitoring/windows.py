@@ -68,6 +68,7 @@ class LogWindow:
         tally: of its rows.
         outcomes: of those whose labels are known.
         rows: themselves, where the window has no more than `ROWS_MAX`.
+        columns: of these, under the contract's policies.
         since: of its first row, or hour.
         until: of its last row, or the end of its last hour.
         notes: what is not as it was asked for.
@@ -76,6 +77,7 @@ class LogWindow:
     tally: Tally
     outcomes: Outcomes
     rows: LogRows | None
+    columns: Columns | None
     since: datetime | None
     until: datetime | None
     notes: tuple[str, ...] = ()
@@ -125,10 +127,12 @@ def read_window(engine: Engine, counting: Counting, task: Task, wanted: Wanted) 
         notes.append("a segment is compared with all rows of the training data: what makes it one shows as drift")
         here = inside(counting.problem, counting.profile, rows.columns(counting.problem), wanted.segments)
         rows = rows.take(np.flatnonzero(here))
+    columns = rows.columns(counting.problem)
     return LogWindow(
-        counting.tally(rows),
+        counting.tally(rows, columns),
         outcomes_of(counting.problem, task, rows.labelled(counting.problem, task)),
         rows,
+        columns,
         rows.first,
         rows.last,
         tuple(notes),
@@ -160,7 +164,7 @@ def _of_hours(engine: Engine, counting: Counting, since: datetime, until: dateti
         hours = read_hours(connection, counting, since, until)
         outcomes = read_outcomes(connection, counting.problem.name, counting.version, since, until)
     whole = Tally.total(counting.profile, [hour.tally for hour in hours])
-    return LogWindow(whole, total_of(outcomes), None, since, until, ("made of whole hours",))
+    return LogWindow(whole, total_of(outcomes), None, None, since, until, ("made of whole hours",))
 
 
 def _hour(at: datetime) -> datetime:

@@ -110,7 +110,7 @@ def monitor_frame(config: Config, served: Served, frame: pd.DataFrame) -> Summar
 def _summary(config: Config, served: Served, found: LogWindow, wanted: Wanted, figures: dict[str, Estimate]) -> Summary:
     bundle, profile = open_bundle(served)
     outcomes, settings = found.outcomes, config.monitoring
-    columns = None if found.rows is None else found.rows.columns(bundle.problem)
+    columns = found.columns
     labelling = Labelling(
         rows=outcomes.rows,
         metrics=figures,
