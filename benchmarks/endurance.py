@@ -1,9 +1,9 @@
 """Requests for minutes while everything around the API changes or fails; then every acknowledged answer is looked up.
 
-Run it as `python benchmarks/endurance.py [--seconds 300]`. LABLINE_TEST_POSTGRES names a database to write to. Two workers
-answer 16 connections as fast as they can. Meanwhile the champion changes twenty times, the database cannot be reached
-for a tenth of the time, and one worker is killed. What counts: answers other than 200 and what they were, and whether
-each id that was answered with 200 is in the log exactly once.
+Run it as `python benchmarks/endurance.py [--seconds 300]`; LABLINE_TEST_POSTGRES names a database to write to. Two
+workers answer 16 connections as fast as they can. Meanwhile the champion changes twenty times, the database cannot be
+reached for a tenth of the time, and one worker is killed. What counts: answers other than 200 and what they were, and
+whether each id that was answered with 200 is in the log exactly once.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Requests per second and latency of POST /predict, beside bare FastAPI, a pandas pipeline, and `mlflow models serve`.
 
-Run it as `python benchmarks/serving.py [--families lightgbm,…] [--seconds 5]` on a machine with nothing else to do, where
-`wrk` is installed; LABLINE_REAL_DATA names the folder with `obesity/train.csv`. Each server has one worker and is pinned
-to one core, wrk to another; they run one after the other. All answer the same record with 300 rounds (or trees).
+Run it as `python benchmarks/serving.py [--families lightgbm,…] [--seconds 5]` on a machine with nothing else to do and
+`wrk` on it; LABLINE_REAL_DATA names the folder with `obesity/train.csv`. Each server has one worker and is pinned to
+one core, wrk to another; they run one after the other. All answer the same record with 300 rounds (or trees).
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Needs `pip install "labline[client]"`, and no part of Labline's server.
 
 >>> with Client("http://127.0.0.1:8000", key="labline_…") as labline:  # doctest: +SKIP
-...     labline.predict({"Age": 21, "Gender": "Female"}).prediction
+...     labline.predict(record).prediction
 """
 
 from __future__ import annotations

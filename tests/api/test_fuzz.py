@@ -23,7 +23,7 @@ from labline.config import load
 from labline.contract.examples import example_record
 from tests.server import Server, serving
 
-FEW, MANY = 60, 1500  # cases of an operation
+FEW, MANY = 30, 1000  # cases of an operation
 BODIES_FEW, BODIES_MANY = 600, 10_000
 MEMORY_MAX = 30e6  # by which the server may grow; one leaked body in a hundred would be more
 LONG = ("/monitor", "/monitor/{kind}")  # what takes a second or, a report page, several

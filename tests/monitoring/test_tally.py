@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
 from labline.contract import Problem, as_given, settle
 from labline.errors import DataError
-from labline.monitoring.profile import ANSWER, Measure, Profile, make_profile, profile_numbers
-from labline.monitoring.tally import NameCounts, NumberCounts, Tally, count_numbers, counts_of, tally, width
+from labline.monitoring.profile import ANSWER, Measure, Profile, make_profile, profile_numbers, profile_of
+from labline.monitoring.tally import MANY_NAMES, NameCounts, NumberCounts, Tally, count, counts_of, tally, width
 from tests.model.test_tasks import BINARY
 
 PROBLEM = Problem.model_validate(
@@ -63,7 +65,8 @@ def rows() -> dict[str, list[object]]:
 def test_both_sides_of_the_distribution_at_each_knot_can_be_read_off(profile: Profile) -> None:
     values = np.random.default_rng(3).normal(size=1000).round(1)
     reference = profile_numbers(np.random.default_rng(4).normal(size=5000).round(1))
-    found = count_numbers(reference, values)
+    found = count(reference, values)
+    assert isinstance(found, NumberCounts)
     below, upto = np.cumsum(found.slots)[0:-1:2], np.cumsum(found.slots)[1::2]
     for knot, less, no_more in zip(reference.knots, below, upto, strict=True):
         assert less == (values < knot).sum()
@@ -135,5 +138,19 @@ def test_a_tally_against_another_profile_is_not_added(profile: Profile, rows: di
 
 
 def test_of_a_number_with_few_values_new_ones_are_named() -> None:
-    found = count_numbers(profile_numbers(np.array([1.0, 2, 3] * 500)), np.array([1.0, 2, 7, 7]))
+    found = count(profile_numbers(np.array([1.0, 2, 3] * 500)), np.array([1.0, 2, 7, 7]))
     assert found.strangers == {"7": 2}
+
+
+def test_very_many_names_are_counted_alike_whether_they_are_few_objects_or_many() -> None:
+    random = np.random.default_rng(0)
+    few = np.array(["a", "b", None, "new"], dtype=object)[random.integers(0, 4, MANY_NAMES)]
+    reference = profile_of(np.array(["a", "b", "c"] * 500, dtype=object))
+    copies = few.copy()
+    copies[:] = [name if name is None else (name + "-")[:-1] for name in few.tolist()]
+    expected = Counter(few.tolist())
+    for names in (few, copies, np.repeat(few, 2)[::2]):
+        found = count(reference, names)
+        assert isinstance(found, NameCounts)
+        assert found.counts == {"a": expected["a"], "b": expected["b"], "c": 0}
+        assert (found.missing, found.strangers) == (expected[None], {"new": expected["new"]})

@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import threading
 import time
+from collections import Counter
+from functools import partial
+from http.client import HTTPException
 from pathlib import Path
 
 import pytest
@@ -177,23 +181,78 @@ def _answers(stack: Stack) -> bool:
         return False  # not listening yet
 
 
-def test_with_postgres_stopped_the_api_says_so_and_recovers_by_itself(stack: Stack) -> None:
+def test_with_postgres_stopped_the_api_answers_says_so_and_has_logged_it_all_in_the_end(stack: Stack) -> None:
     stack.run("stop", "postgres")
     wait_for(lambda: "prediction log" in stack.ask("/readyz").body, "the reason, though no one asked for a prediction")
-    assert stack.predict().status == 503
-    assert (stack.ask("/healthz").status, stack.ask("/readyz").status) == (200, 503)
+    answers = [stack.predict() for _ in range(3)]
+    assert {answer.status for answer in answers} == {200}
+    assert stack.ask("/readyz").status == 200
     stack.run("start", "postgres")
-    wait_for(lambda: stack.ask("/readyz").status == 200, "the log again")
-    assert stack.predict().status == 200
+    wait_for(lambda: stack.ask("/readyz").json["reasons"] == [], "the log again")
+    assert logged(stack) >= {answer.json["prediction_id"] for answer in answers}
+
+
+def logged(stack: Stack) -> set[str]:
+    """Every prediction in the log; each is there once."""
+    ids = stack.sql("labline", "SELECT prediction_id FROM predictions").splitlines()
+    assert len(ids) == len(set(ids))
+    return set(ids)
+
+
+def test_each_service_is_killed_in_turn_while_requests_go_on_and_nothing_acknowledged_is_missing(stack: Stack) -> None:
+    acknowledged: list[str] = []
+    others: Counter[str] = Counter()
+    record = stack.ask("/openapi.json").json["components"]["schemas"]["Record"]["examples"][0]
+    killed, ended = threading.Event(), threading.Event()
+
+    def ask() -> None:
+        while not ended.is_set():
+            try:
+                answer = stack.ask("/predict", record)
+            except (OSError, HTTPException) as error:
+                if not killed.is_set():  # of an API that is killed connections break
+                    others[type(error).__name__] += 1
+                time.sleep(0.1)
+                continue
+            if answer.status == 200:
+                acknowledged.append(answer.json["prediction_id"])
+            elif not killed.is_set():
+                others[str(answer.status)] += 1
+
+    def more_than(number: int) -> bool:
+        return len(acknowledged) > number
+
+    clients = [threading.Thread(target=ask) for _ in range(4)]
+    for client in clients:
+        client.start()
+    try:
+        for service in ("mlflow", "research", "postgres", "api"):
+            if service == "api":
+                killed.set()
+            before = len(acknowledged)
+            stack.run("kill", service)
+            if service != "api":
+                wait_for(partial(more_than, before + 20), f"answers without {service}")
+            stack.run("start", service)
+            wait_for(partial(more_than, before + 40), f"answers with {service} again")
+    finally:
+        ended.set()
+        for client in clients:
+            client.join()
+    assert not others
+    wait_for(lambda: stack.ask("/readyz").json["reasons"] == [], "everything again")
+    assert set(acknowledged) <= logged(stack)
 
 
 def test_with_postgres_silent_no_request_hangs(stack: Stack) -> None:
     stack.run("pause", "postgres")
     started = time.monotonic()
-    assert stack.predict().status == 503
+    answer = stack.predict()
+    assert answer.status == 200
     assert time.monotonic() - started < SILENCE_SECONDS
     stack.run("unpause", "postgres")
-    wait_for(lambda: stack.predict().status == 200, "the log again")
+    wait_for(lambda: stack.ask("/readyz").json["reasons"] == [], "the log again")
+    assert answer.json["prediction_id"] in logged(stack)
 
 
 def test_down_and_up_again_loses_nothing_and_is_quick(stack: Stack) -> None:

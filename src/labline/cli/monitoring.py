@@ -168,3 +168,31 @@ def retrain(
     if done.trained:
         console.say(f"version {version} is the challenger, with {done.labelled_rows:,} labelled rows of the log;")
         console.say(f"  labline promote {problem.name} compares it with the champion")
+
+
+@app.command()
+def compare(
+    name: Name = None,
+    challenger: Annotated[
+        int | None, typer.Option(min=1, help="The challenger's version; the one last in a trial if none.")
+    ] = None,
+    last: Annotated[int, typer.Option(min=1, help="How many of its last answers.")] = 10_000,
+    as_json: AsJson = False,
+) -> None:
+    """Champion and challenger on real requests: how often they agree and, with labels, who was better."""
+    from labline import pipeline
+
+    config, problem = open_workspace(name)
+    found = pipeline.compare(config, problem, challenger=challenger, rows=last)
+    if as_json:
+        console.as_json(found.model_dump(mode="json"))
+        return
+    agree = "" if found.agreement is None else f", {found.agreement:.1%} of them the same as the champion's"
+    console.say(f"{found.how}: {found.rows:,} answers of version {found.challenger.version}{agree}")
+    for role, side in (("champion", found.champion), ("challenger", found.challenger)):
+        loss = "no labels yet" if side.loss is None else f"{found.measure} {side.loss:.4f} on {side.labelled:,} labels"
+        console.say(f"  {role} version {side.version}: {loss}")
+    if found.difference is not None:
+        value, low, high = found.difference
+        console.say(f"  the challenger's gain: {value:+.4f} [{low:+.4f}, {high:+.4f}]")
+    console.say(f"  {found.verdict}")

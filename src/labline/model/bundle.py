@@ -78,7 +78,7 @@ class Manifest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    format: Literal[3] = 3
+    format: Literal[4] = 4
     problem: str
     family: str = ""
     members: tuple[MemberEntry, ...] = ()

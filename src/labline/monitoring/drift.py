@@ -40,17 +40,20 @@ def drift_of(reference: Reference, counts: Counts) -> Drift:
 def _number_drift(profile: NumberProfile, counts: NumberCounts) -> Drift:
     """Kolmogorov-Smirnov distance between the profile's distribution and the window's; the effect is the distance.
 
-    The distance is taken at the knots, from both sides, so it may miss up to 1/256. The p-value is the two-sample
-    one with the effective size n·m/(n+m) (Smirnov 1948). A single wild value moves the distance by one row's share.
+    The distance is taken at the knots, from both sides, so it may miss up to 1/256. The p-value is the two-sample one
+    with the effective size n·m/(n+m) (Smirnov 1948), corrected for few rows (Stephens 1970). A single wild value moves
+    the distance by one row's share.
     """
     if not counts.known or not profile.known:
         return NOTHING_TO_TEST
     gaps = np.abs(np.concatenate([counts.below - profile.below, counts.upto - profile.upto]))
     distance = float(gaps.max())
     size = counts.known * profile.known / (counts.known + profile.known)
-    from scipy import stats  # half a second, which a start of the API need not wait for
+    from scipy.special import kolmogorov
 
-    return Drift("kolmogorov-smirnov", distance, float(stats.kstwo.sf(distance, max(round(size), 1))), distance)
+    root = np.sqrt(size)
+    p_value = float(kolmogorov(distance * (root + 0.12 + 0.11 / root)))
+    return Drift("kolmogorov-smirnov", distance, p_value, distance)
 
 
 def _category_drift(profile: CategoryProfile, met: NameCounts) -> Drift:
@@ -100,18 +103,23 @@ def _chi_square(pool: NDArray[np.float64], usual: NDArray[np.float64]) -> tuple[
     Where the rare names together are too few for a cell, the others are compared without them, and how many are rare
     has an exact test of its own (Fisher 1922); the p-value is then twice the smaller one (Bonferroni).
     """
-    from scipy import stats
-
     both = pool.sum() + usual.sum()
     enough = pool.sum() * min(pool[0] + usual[0].sum(), pool[1] + usual[1].sum()) / both >= EXPECTED_MIN
     if enough or not usual.size:
-        found = stats.chi2_contingency(np.column_stack([pool, usual]), correction=False)
-        return float(found.statistic), float(found.pvalue)
-    statistic, p_value = 0.0, 1.0
-    if usual.shape[1] > 1 and usual.sum(axis=1).all():
-        found = stats.chi2_contingency(usual, correction=False)
-        statistic, p_value = float(found.statistic), float(found.pvalue)
+        return _pearson(np.column_stack([pool, usual]))
+    statistic, p_value = _pearson(usual) if usual.sum(axis=1).all() else (0.0, 1.0)
     if not pool.any():
         return statistic, p_value
+    from scipy import stats
+
     rare = stats.fisher_exact(np.column_stack([pool, usual.sum(axis=1)]).astype(int)).pvalue
     return statistic, min(1.0, 2 * float(min(p_value, rare)))
+
+
+def _pearson(table: NDArray[np.float64]) -> tuple[float, float]:
+    """Pearson's statistic and p-value of a table of two rows; scipy.stats takes milliseconds to begin with the same."""
+    from scipy.special import chdtrc
+
+    expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0) / table.sum()
+    statistic = float(((table - expected) ** 2 / expected).sum())
+    return statistic, float(chdtrc(table.shape[1] - 1, statistic)) if table.shape[1] > 1 else 1.0

@@ -199,7 +199,8 @@ def fit_estimator(problem: Problem, task: Task, target: Target, scores: Scores) 
         scores: of models that had not seen the row they are for.
     """
     if problem.task == "regression":
-        return _value_estimator(target, scores)
+        never_negative = problem.value.minimum is not None and problem.value.minimum >= 0
+        return _value_estimator(target, scores, logs=never_negative)
     if problem.task == "multilabel":
         pooled = _isotonic(scores.ravel(), target.ravel() == 1)
         often = target.sum(axis=0) >= POSITIVES_MIN
@@ -223,7 +224,7 @@ def _isotonic(predicted: NDArray[np.float64], true: NDArray[np.bool_]) -> Isoton
     return Isotonic(predicted=tuple(fitted.X_thresholds_.tolist()), true=tuple(fitted.y_thresholds_.tolist()))
 
 
-def _value_estimator(target: Target, scores: Scores) -> ValueEstimator:
+def _value_estimator(target: Target, scores: Scores, *, logs: bool) -> ValueEstimator:
     limits = np.unique(np.quantile(scores, np.linspace(0, 1, BANDS + 1)[1:-1]))
     bands = np.searchsorted(limits, scores, side="right")
     rows = np.bincount(bands, minlength=len(limits) + 1)
@@ -233,12 +234,11 @@ def _value_estimator(target: Target, scores: Scores) -> ValueEstimator:
         total = np.bincount(bands, weights=errors, minlength=len(rows))
         return tuple(np.where(rows > 0, total / np.maximum(rows, 1), errors.mean()).tolist())
 
-    never_negative = bool((target >= 0).all() and (scores >= 0).all())
     return ValueEstimator(
         limits=tuple(limits.tolist()),
         absolute=means(np.abs(target - scores)),
         squared=means((target - scores) ** 2),
-        log_squared=means((np.log1p(target) - np.log1p(scores)) ** 2) if never_negative else (),
+        log_squared=means((np.log1p(target) - np.log1p(scores)) ** 2) if logs else (),
     )
 
 

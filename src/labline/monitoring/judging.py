@@ -25,7 +25,7 @@ OTHERS = "…"
 What = Literal["distribution"] | Kind
 
 
-class Tested(BaseModel):
+class ColumnTest(BaseModel):
     """One test of a column.
 
     Attributes:
@@ -89,7 +89,7 @@ class ColumnSummary(BaseModel):
     logged: bool = True
     measure: str = VALUE
     alarms: list[What] = []
-    tests: list[Tested] = []
+    tests: list[ColumnTest] = []
     evidently: Opinion | None = None
     curve: Curve | None = None
 
@@ -128,7 +128,7 @@ def _measured(measure: Measure, reference: Reference, counts: Counts) -> _Measur
     return _Measured(measure, reference, counts, drift_of(reference, counts), tuple(shares))
 
 
-def _tests(problem: Problem, measured: Sequence[_Measured], settings: Monitoring) -> dict[Measure, list[Tested]]:
+def _tests(problem: Problem, measured: Sequence[_Measured], settings: Monitoring) -> dict[Measure, list[ColumnTest]]:
     """All tests of the window, corrected together; the distribution of moments is no part, for time goes on."""
     raw: list[tuple[Measure, What, float, float, float]] = []
     for one in measured:
@@ -139,12 +139,12 @@ def _tests(problem: Problem, measured: Sequence[_Measured], settings: Monitoring
             (one.measure, share.kind, share.p_value, share.window - share.reference, settings.share_floor)
             for share in one.shares
         ]
-    found: dict[Measure, list[Tested]] = {one.measure: [] for one in measured}
+    found: dict[Measure, list[ColumnTest]] = {one.measure: [] for one in measured}
     corrected = _benjamini_hochberg([p_value for _, _, p_value, _, _ in raw])
     for (measure, what, p_value, effect, floor), adjusted in zip(raw, corrected, strict=True):
         alarm = bool(adjusted <= settings.alpha and abs(effect) >= floor)
         found[measure].append(
-            Tested(
+            ColumnTest(
                 what=what,
                 measure=measure.what,
                 p_value=p_value,
@@ -166,7 +166,7 @@ def _benjamini_hochberg(p_values: Sequence[float]) -> NDArray[np.float64]:
 
 
 def _row(
-    problem: Problem, column: Measure, measured: Sequence[_Measured], tests: dict[Measure, list[Tested]]
+    problem: Problem, column: Measure, measured: Sequence[_Measured], tests: dict[Measure, list[ColumnTest]]
 ) -> ColumnSummary:
     """A column's row, from its measures: the first is its value, the others what else is measured of a text."""
     value = measured[0]
@@ -199,7 +199,7 @@ def _row(
     )
 
 
-def _of_distribution(tests: Sequence[Tested]) -> float:
+def _of_distribution(tests: Sequence[ColumnTest]) -> float:
     return next((test.corrected_p_value for test in tests if test.what == "distribution"), 1.0)
 
 

@@ -14,6 +14,7 @@ from labline.contract import Column, Columns, DateTimeColumn, LabelsColumn, Prob
 from labline.model.tasks import Scores, Task
 from labline.monitoring.dependence import Dependence, fit_dependence
 from labline.monitoring.estimation import Estimator
+from labline.monitoring.outside import beyond, unlisted
 from labline.monitoring.texts import familiar_words, measures_of_texts
 
 KNOTS = 256
@@ -135,13 +136,28 @@ def make_profile(
     holdout: Mapping[str, float],
     estimator: Estimator | None = None,
     target: NDArray[Any] | None = None,
+    given: Columns | None = None,
 ) -> Profile:
     """The profile of training columns and held-out predictions.
 
     Of predictions those for held-out rows alone: for rows it was trained on, a model answers otherwise than for new
     ones, and a window would seem to have drifted. Columns do not depend on the model, and training rows are many.
+
+    Args:
+        problem: the contract.
+        columns: of the training rows, under the contract's policies.
+        task: under the rule for answers that is in force.
+        holdout_scores: of the held-out rows.
+        holdout: the metrics on them.
+        estimator: of the performance without labels.
+        target: the training rows' labels, which later ones are held against.
+        given: columns as they stood in the training data, where a policy may have clipped or dropped values.
     """
     profiles = {name: profile_of(columns[name], column) for name, column in problem.columns.items()}
+    for name, sent in (given or {}).items():
+        column = problem.columns[name]
+        outside = beyond(column, sent) + unlisted(column, sent).total()
+        profiles[name] = profiles[name].model_copy(update={"outside": outside})
     texts = [name for name, column in problem.columns.items() if isinstance(column, TextColumn)]
     return Profile(
         rows=len(next(iter(columns.values()))),
@@ -196,7 +212,7 @@ def measured(values: NDArray[Any], column: Column | None = None) -> NDArray[Any]
         return np.where(np.isnat(values), np.nan, values.astype("datetime64[s]").astype(np.float64) / SECONDS_PER_DAY)
     if isinstance(column, TextColumn):
         return np.array([np.nan if text is None else len(text) for text in values], dtype=np.float64)
-    if values.dtype.kind == "f":
+    if values.dtype.kind == "f" or not _holds_lists(values):
         return values
     if not isinstance(column, LabelsColumn) and not (len(values) and isinstance(values[0], tuple)):
         return values
@@ -204,6 +220,11 @@ def measured(values: NDArray[Any], column: Column | None = None) -> NDArray[Any]
     found = np.empty(len(names), dtype=object)
     found[:] = names
     return found
+
+
+def _holds_lists(values: NDArray[np.object_]) -> bool:
+    """Of a plain column all values are of one kind, so the first that is known says it."""
+    return isinstance(next((value for value in values if value is not None), None), tuple)
 
 
 def profile_numbers(values: NDArray[np.float64]) -> NumberProfile:

@@ -12,7 +12,7 @@ from labline.config.monitoring import Rule, When
 from labline.model.tasks import greater_is_better
 from labline.monitoring.dependence import Together
 from labline.monitoring.estimation import Estimate
-from labline.monitoring.judging import ColumnSummary, Tested, What
+from labline.monitoring.judging import ColumnSummary, ColumnTest, What
 from labline.monitoring.profile import VALUE
 
 Status = Literal["ok", "warn", "drift", "insufficient_data"]
@@ -75,29 +75,29 @@ def _said(rule: Rule, found: Findings) -> list[str]:
     return _OTHERS[rule.when](rule, found)
 
 
-def _test(column: ColumnSummary, what: What) -> Tested:
+def _test(column: ColumnSummary, what: What) -> ColumnTest:
     """The test with the alarm; of several the surest."""
     return min((t for t in column.tests if t.what == what and t.alarm), key=lambda test: test.corrected_p_value)
 
 
-def _drifted(column: ColumnSummary, test: Tested) -> str:
+def _drifted(column: ColumnSummary, test: ColumnTest) -> str:
     measure = "" if column.measure == VALUE else f" in {column.measure}"
     return f"{column.column} drifted{measure} ({column.test}, effect {test.effect:.2f}, p {test.corrected_p_value:.1e})"
 
 
-def _missing(column: ColumnSummary, _test: Tested) -> str:
+def _missing(column: ColumnSummary, _test: ColumnTest) -> str:
     return (
         f"{column.column} is missing in {column.missing_share:.0%} of the rows, in training in "
         f"{column.reference_missing_share:.0%}"
     )
 
 
-def _new(column: ColumnSummary, _test: Tested) -> str:
+def _new(column: ColumnSummary, _test: ColumnTest) -> str:
     names = f": {', '.join(column.new_categories[:10])}" if column.new_categories else ""
     return f"{column.column} has new categories{names}"
 
 
-def _outside(column: ColumnSummary, _test: Tested) -> str:
+def _outside(column: ColumnSummary, _test: ColumnTest) -> str:
     return f"{column.column} is not what the contract allows in {column.out_of_range_share:.0%} of the rows"
 
 
@@ -135,7 +135,7 @@ def _fell(rule: Rule, found: Findings, figure: Estimate | None, kind: str) -> li
     return [f"{kind}{found.metric} is {figure.value:.3f}, on the hold-out {found.holdout:.3f}"]
 
 
-_OF_COLUMNS: Mapping[When, tuple[What, Callable[[ColumnSummary, Tested], str]]] = {
+_OF_COLUMNS: Mapping[When, tuple[What, Callable[[ColumnSummary, ColumnTest], str]]] = {
     "columns drifted": ("distribution", _drifted),
     "values missing": ("missing", _missing),
     "new categories": ("new categories", _new),

@@ -2,6 +2,7 @@
 
 from labline.pipeline.card import card
 from labline.pipeline.champion import Served, champion, served, served_from
+from labline.pipeline.comparing import Comparison, compare
 from labline.pipeline.data import Checked, check, prepare
 from labline.pipeline.drafting import Drafted, draft
 from labline.pipeline.feedback import feedback
@@ -20,6 +21,7 @@ from labline.pipeline.watching import Watched, send_notices, watch
 
 __all__ = [
     "Checked",
+    "Comparison",
     "Drafted",
     "History",
     "Page",
@@ -34,6 +36,7 @@ __all__ = [
     "card",
     "champion",
     "check",
+    "compare",
     "draft",
     "feedback",
     "history",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,12 +12,13 @@ from loguru import logger
 
 from labline import __version__
 from labline.config import Config
-from labline.contract import CONTRACT_FILE, Columns, Problem
+from labline.contract import CONTRACT_FILE, Columns, Problem, as_given
 from labline.errors import DataError
 from labline.features import FEATURES_FILE
 from labline.model.bundle import Bundle
 from labline.model.search import TrainingRows
 from labline.model.tasks import Target, task_of
+from labline.monitoring.outside import lenient
 from labline.pipeline.data import Checked, check, columns_of, split_of
 from labline.progress import Progress, silent
 from labline.store import data_folder
@@ -36,7 +37,10 @@ Extra = tuple[Columns, Target, float]
 
 @dataclass(frozen=True)
 class Divided:
-    """The rows to train on and those held out, as columns and encoded target; the others are learned from besides."""
+    """The rows to train on and those held out, as columns and encoded target; the others are learned from besides.
+
+    `given` holds columns of the training rows whose values a policy may have clipped or dropped, before it did.
+    """
 
     columns: Columns
     target: Target
@@ -44,6 +48,7 @@ class Divided:
     holdout_target: Target
     extra: Extra | None = None
     labelled: Extra | None = None
+    given: Columns = field(default_factory=dict)
 
     @property
     def training(self) -> TrainingRows:
@@ -75,7 +80,13 @@ def _divided(
         target=target[divided.train],
         holdout_columns=columns_of(problem, frame.iloc[divided.holdout]),
         holdout_target=target[divided.holdout],
+        given=_given(problem, frame.iloc[divided.train]),
     )
+
+
+def _given(problem: Problem, frame: pd.DataFrame) -> Columns:
+    some = lenient(problem)
+    return as_given(some, {name: frame[name].to_numpy() for name in some.columns if name in frame})
 
 
 def _extra(problem: Problem, frame: pd.DataFrame, own: pd.DataFrame, weight: float) -> Extra:

@@ -215,7 +215,7 @@ def _bundled(
     evaluation = evaluate(task, problem.metric, rows.holdout_target, scores, seed, segments)
     estimator = fit_estimator(problem, task, rows.target, task.scores(out_of_fold))
     target = decoded(problem, rows.target)
-    profile = make_profile(problem, rows.columns, task, scores, evaluation.metrics, estimator, target)
+    profile = make_profile(problem, rows.columns, task, scores, evaluation.metrics, estimator, target, rows.given)
     return finish_bundle(draft, profile.model_dump_json(indent=1), evaluation.metrics), evaluation
 
 
