@@ -71,7 +71,7 @@ def test_ten_times_out_of_order_for_unknown_ids_and_changed_minds_the_numbers_ar
     assert counted(traffic) == {NOON: (60, 40), NOON + timedelta(hours=1): (60, 40)}
     assert counted(traffic) == {NOON: (60, 40), NOON + timedelta(hours=1): (60, 40)}
     with traffic.engine.connect() as connection:
-        whole = total_of(read_outcomes(connection, "obesity", traffic.served.version))
+        whole = total_of(read_outcomes(connection, "obesity", traffic.served.version).values())
     assert figures_of(traffic.problem, whole)["accuracy"].value == pytest.approx(80 / 120, abs=0)
     assert whole.delay_seconds == sum((LATER + timedelta(1) - row.at).total_seconds() for row in rows)
 

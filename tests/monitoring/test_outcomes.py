@@ -61,7 +61,7 @@ def part_of(found: Labelled, rows: slice) -> Labelled:
 def test_sums_of_hours_give_the_metrics_that_all_rows_give(problem: Problem) -> None:
     task, found = drawn(problem)
     hours = [outcomes_of(problem, task, part_of(found, slice(start, start + 700))) for start in range(0, ROWS, 700)]
-    whole = total_of(dict(enumerate(hours)))
+    whole = total_of(hours)
     figures, wanted = figures_of(problem, whole), task.metrics(found.target, found.scores)
     assert next(iter(figures)) == problem.metric
     assert figures.keys() == wanted.keys()

@@ -23,7 +23,7 @@ from labline.monitoring.prediction_log import COMMIT_LOCK, PREDICTIONS, Predicti
 from labline.monitoring.profile import Profile
 from labline.monitoring.tables import LABELS
 from labline.monitoring.tally import Tally
-from labline.monitoring.tally_hours import Counting, count_rows, read_hours, rows_by_hour
+from labline.monitoring.tally_hours import Counting, count_rows, read_tally, rows_by_hour
 from tests.monitoring.traffic import NOON, Traffic
 
 HOUR = timedelta(hours=1)
@@ -41,8 +41,7 @@ def traffic(request: pytest.FixtureRequest, config: Config, sample: dict[str, pd
 def whole(traffic: Traffic) -> Tally:
     """All hours together."""
     with traffic.engine.connect() as connection:
-        hours = read_hours(connection, traffic.counting)
-    return Tally.total(traffic.counting.profile, [hour.tally for hour in hours])
+        return read_tally(connection, traffic.counting)
 
 
 def by_hour(traffic: Traffic) -> dict[datetime, int]:
@@ -74,8 +73,8 @@ def test_only_the_hours_asked_for_are_read(traffic: Traffic) -> None:
     traffic.log(traffic.rows(150))
     count_rows(traffic.engine, traffic.counting)
     with traffic.engine.connect() as connection:
-        [hour] = read_hours(connection, traffic.counting, since=NOON + HOUR, until=NOON + 2 * HOUR)
-        assert (hour.begin, hour.rows, hour.tally.rows) == (NOON + HOUR, 60, 60)
+        assert read_tally(connection, traffic.counting, since=NOON + HOUR, until=NOON + 2 * HOUR).rows == 60
+        assert read_tally(connection, traffic.counting, since=NOON + 3 * HOUR).rows == 0
         assert list(rows_by_hour(connection, traffic.counting, since=NOON + HOUR)) == [NOON + HOUR, NOON + 2 * HOUR]
 
 

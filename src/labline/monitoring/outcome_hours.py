@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from loguru import logger
-from sqlalchemy import Connection, Engine, Row, and_, delete, or_, select, update
+from sqlalchemy import Connection, Engine, Row, Text, and_, cast, delete, or_, select, update
 
 from labline.contract import Problem
 from labline.database import alone
@@ -56,13 +56,13 @@ def read_outcomes(
     connection: Connection, problem: str, version: int, since: datetime | None = None, until: datetime | None = None
 ) -> dict[datetime, Outcomes]:
     """Outcomes by the hour of the prediction, for hours that begin from `since` on and before `until`."""
-    query = select(OUTCOMES.c.hour, OUTCOMES.c.outcomes).order_by(OUTCOMES.c.hour)
+    query = select(OUTCOMES.c.hour, cast(OUTCOMES.c.outcomes, Text)).order_by(OUTCOMES.c.hour)
     query = query.where(OUTCOMES.c.problem == problem, OUTCOMES.c.version == version)
     if since is not None:
         query = query.where(OUTCOMES.c.hour >= since.astimezone(UTC))
     if until is not None:
         query = query.where(OUTCOMES.c.hour < until.astimezone(UTC))
-    return {utc(hour): Outcomes.model_validate(found) for hour, found in connection.execute(query)}
+    return {utc(hour): Outcomes.model_validate_json(found) for hour, found in connection.execute(query)}
 
 
 @dataclass(frozen=True)

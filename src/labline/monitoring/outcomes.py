@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -247,9 +247,16 @@ def _average_precision(ranks: NDArray[Any]) -> NDArray[np.float64]:
     return np.asarray((precision * positive).sum(axis=1) / np.maximum(positive.sum(axis=1), 1))
 
 
-def total_of(parts: Mapping[Any, Outcomes]) -> Outcomes:
+def total_of(parts: Iterable[Outcomes]) -> Outcomes:
     """All parts together."""
-    whole = Outcomes()
-    for part in parts.values():
-        whole += part
-    return whole
+    rows, delay = 0, 0.0
+    cells: Counter[str] = Counter()
+    sums: dict[str, tuple[float, float]] = {}
+    for part in parts:
+        rows += part.rows
+        delay += part.delay_seconds
+        cells.update(part.cells)
+        for name, (total, squares) in part.sums.items():
+            before = sums.get(name, (0.0, 0.0))
+            sums[name] = before[0] + total, before[1] + squares
+    return Outcomes(rows=rows, delay_seconds=delay, cells=dict(cells), sums=sums)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic_core import from_json
 
 from labline.contract import Column, Columns, LabelsColumn, Problem, is_missing
 from labline.errors import DataError
@@ -139,12 +140,10 @@ class Tally:
     @classmethod
     def load(cls, data: bytes) -> Tally:
         """From what `dump` gave."""
-        line, _, rest = data.partition(b"\n")
-        head = json.loads(line)
-        count = len(rest) // 12
-        figures = np.zeros(head["width"])
-        figures[np.frombuffer(rest, "<u4", count)] = np.frombuffer(rest, "<f8", count, 4 * count)
-        return cls(head["rows"], figures, head["strangers"])
+        rows, wide, places, values, strangers = _loaded(data)
+        figures = np.zeros(wide)
+        figures[places] = values
+        return cls(rows, figures, strangers)
 
     @classmethod
     def total(cls, profile: Profile, tallies: list[Tally]) -> Tally:
@@ -157,6 +156,32 @@ class Tally:
         if any(len(one.figures) != needed for one in tallies):
             raise DataError("a tally was counted against another profile", mend="count the rows again")
         return reduce(cls.__add__, tallies, cls(0, np.zeros(needed)))
+
+    @classmethod
+    def total_of(cls, profile: Profile, dumps: Iterable[bytes]) -> Tally:
+        """All that `dump` gave added up, without making each whole: of hundreds that takes a quarter of the time.
+
+        Raises:
+            DataError: one was counted against another profile.
+        """
+        rows, figures, strangers = 0, np.zeros(width(profile)), cls(0, np.zeros(0))
+        for data in dumps:
+            more, wide, places, values, names = _loaded(data)
+            if wide != len(figures):
+                raise DataError("a tally was counted against another profile", mend="count the rows again")
+            rows += more
+            figures[places] += values  # each place stands there once
+            strangers += cls(0, np.zeros(0), names)
+        return cls(rows, figures, strangers.strangers)
+
+
+def _loaded(data: bytes) -> tuple[int, int, NDArray[np.uint32], NDArray[np.float64], dict[str, dict[str, int]]]:
+    """Rows, width, the places of figures that are not zero, these figures, and names that the profile does not know."""
+    line, _, rest = data.partition(b"\n")
+    head = from_json(line)
+    count = len(rest) // 12
+    places, values = np.frombuffer(rest, "<u4", count), np.frombuffer(rest, "<f8", count, 4 * count)
+    return head["rows"], head["width"], places, values, head["strangers"]
 
 
 def width(profile: Profile) -> int:

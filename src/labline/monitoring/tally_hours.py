@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -51,15 +52,6 @@ class Counting:
         )
 
 
-@dataclass(frozen=True)
-class Hour:
-    """The tally of the rows of one hour."""
-
-    begin: datetime
-    rows: int
-    tally: Tally
-
-
 def count_rows(engine: Engine, counting: Counting) -> int:
     """Count the rows that came since; of several processes at once each row is counted by one.
 
@@ -77,29 +69,28 @@ def count_rows(engine: Engine, counting: Counting) -> int:
     return counted
 
 
-def read_hours(
+def read_tally(
     connection: Connection, counting: Counting, since: datetime | None = None, until: datetime | None = None
-) -> list[Hour]:
-    """The hours that begin from `since` on and before `until`, the first of them first; hours without rows are not."""
-    query = select(TALLIES.c.hour, TALLIES.c.rows, TALLIES.c.tally).where(_of(TALLIES, counting))
-    if since is not None:
-        query = query.where(TALLIES.c.hour >= since.astimezone(UTC))
-    if until is not None:
-        query = query.where(TALLIES.c.hour < until.astimezone(UTC))
-    found = connection.execute(query.order_by(TALLIES.c.hour))
-    return [Hour(utc(hour), rows, Tally.load(data)) for hour, rows, data in found]
+) -> Tally:
+    """The tally of all hours that begin from `since` on and before `until`."""
+    query = select(TALLIES.c.tally).where(_of(TALLIES, counting), *_between(since, until))
+    return Tally.total_of(counting.profile, connection.execute(query).scalars())
 
 
 def rows_by_hour(
     connection: Connection, counting: Counting, since: datetime | None = None, until: datetime | None = None
 ) -> dict[datetime, int]:
     """How many rows each hour has, the first of them first, without reading the tallies."""
-    query = select(TALLIES.c.hour, TALLIES.c.rows).where(_of(TALLIES, counting)).order_by(TALLIES.c.hour)
-    if since is not None:
-        query = query.where(TALLIES.c.hour >= since.astimezone(UTC))
-    if until is not None:
-        query = query.where(TALLIES.c.hour < until.astimezone(UTC))
+    query = select(TALLIES.c.hour, TALLIES.c.rows).where(_of(TALLIES, counting), *_between(since, until))
+    query = query.order_by(TALLIES.c.hour)
     return {utc(hour): rows for hour, rows in connection.execute(query)}
+
+
+def _between(since: datetime | None, until: datetime | None) -> Iterator[ColumnElement[bool]]:
+    if since is not None:
+        yield TALLIES.c.hour >= since.astimezone(UTC)
+    if until is not None:
+        yield TALLIES.c.hour < until.astimezone(UTC)
 
 
 def _of(table: Table, counting: Counting) -> ColumnElement[bool]:

@@ -21,7 +21,7 @@ from labline.monitoring.outcomes import Outcomes, outcomes_of, total_of
 from labline.monitoring.prediction_log import PREDICTIONS
 from labline.monitoring.profile import Profile
 from labline.monitoring.tally import Tally
-from labline.monitoring.tally_hours import HOUR, Counting, read_hours, rows_by_hour
+from labline.monitoring.tally_hours import HOUR, Counting, read_tally, rows_by_hour
 
 ROWS_MAX = 20_000  # windows of more rows are made of whole hours
 QUARTILES = (0.25, 0.5, 0.75)
@@ -161,10 +161,9 @@ def _hours(engine: Engine, counting: Counting, wanted: Wanted) -> tuple[datetime
 
 def _of_hours(engine: Engine, counting: Counting, since: datetime, until: datetime) -> LogWindow:
     with reaching(engine), engine.connect() as connection:
-        hours = read_hours(connection, counting, since, until)
+        whole = read_tally(connection, counting, since, until)
         outcomes = read_outcomes(connection, counting.problem.name, counting.version, since, until)
-    whole = Tally.total(counting.profile, [hour.tally for hour in hours])
-    return LogWindow(whole, total_of(outcomes), None, None, since, until, ("made of whole hours",))
+    return LogWindow(whole, total_of(outcomes.values()), None, None, since, until, ("made of whole hours",))
 
 
 def _hour(at: datetime) -> datetime:
