@@ -9,6 +9,7 @@ import json
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -20,11 +21,15 @@ from sqlalchemy import select, update
 from labline import pipeline
 from labline.config import Config
 from labline.config.monitoring import Monitoring
+from labline.config.section import Url
+from labline.database import open_database
 from labline.errors import ConfigError
+from labline.migrations import migrate
 from labline.monitoring.history import last_judgements
 from labline.monitoring.tables import NOTICES
 from labline.monitoring.webhook import WebhookError, post, signature
-from tests.monitoring.traffic import Traffic
+from labline.monitoring.windows import Wanted
+from tests.monitoring.traffic import NOON, Traffic
 
 SECRET = "whsec_" + base64.b64encode(b"a secret of the receiver").decode()
 ROWS = 120
@@ -64,20 +69,26 @@ def receiver() -> Iterator[Receiver]:
         server.shutdown()
 
 
-@pytest.fixture
-def watched(config: Config, receiver: Receiver) -> Config:
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def watched(request: pytest.FixtureRequest, config: Config, receiver: Receiver) -> Config:
+    storage = config.storage
+    if request.param == "postgresql":
+        url = str(request.getfixturevalue("postgres"))
+        migrate(open_database(url))
+        storage = storage.model_copy(update={"database_url": Url(url)})
     changed = {
         **config.monitoring.model_dump(mode="python"),
         "window": ROWS,
         "webhook_url": receiver.address,
         "webhook_secret": SECRET,
     }
-    return config.model_copy(update={"monitoring": Monitoring.model_validate(changed)})
+    return config.model_copy(update={"monitoring": Monitoring.model_validate(changed), "storage": storage})
 
 
 @pytest.fixture
-def traffic(config: Config, sample: dict[str, pd.DataFrame]) -> Traffic:
-    return Traffic.of(config, sample["train"])
+def traffic(watched: Config, sample: dict[str, pd.DataFrame]) -> Traffic:
+    url = watched.storage.database_url.get_secret_value()
+    return Traffic.of(watched, sample["train"], url)
 
 
 def look(config: Config, traffic: Traffic) -> str:
@@ -227,3 +238,26 @@ def test_gauges_name_columns_status_and_performance(watched: Config, traffic: Tr
     assert {g.labels["status"]: g.value for g in by_name["labline_drift_status"]}["warn"] == 1
     assert sum(gauge.value for gauge in by_name["labline_window_predictions"]) == ROWS
     assert "labline_label_delay_seconds" not in by_name
+
+
+def test_the_history_has_what_was_judged_and_large_windows_are_made_of_hours(
+    watched: Config, traffic: Traffic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = traffic.log(traffic.rows(200))
+    look(watched, traffic)
+    history = pipeline.monitor_history(watched, traffic.served, since=NOON, until=NOON + timedelta(days=2), by="hour")
+    assert [(one.status, one.rows, one.until) for one in history.judgements] == [("ok", ROWS, rows[-1].at)]
+    assert [(one.begin, one.rows) for one in history.periods] == [
+        (NOON + timedelta(hours=hours), count) for hours, count in enumerate((60, 60, 60, 20))
+    ]
+    whole = pipeline.monitor(watched, traffic.served, Wanted(200))
+    monkeypatch.setattr("labline.monitoring.windows.ROWS_MAX", 70)
+    hours = pipeline.monitor(watched, traffic.served, Wanted(90, since=NOON + timedelta(minutes=1)))
+    assert (hours.rows, hours.since, hours.notes) == (200, NOON, ["made of whole hours"])
+    effects = [{row.column: row.effect for row in one.columns} for one in (hours, whole)]
+    assert effects[0] == pytest.approx(effects[1])
+    assert hours.estimated["accuracy"].value == pytest.approx(whole.estimated["accuracy"].value)
+    last = pipeline.monitor(watched, traffic.served, Wanted(75))
+    assert (last.rows, last.since) == (80, NOON + timedelta(hours=2))
+    few = pipeline.monitor(watched, traffic.served, Wanted(90, since=NOON + timedelta(hours=3, minutes=5)))
+    assert (few.rows, few.since, few.notes) == (15, NOON + timedelta(hours=3, minutes=5), [])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import accumulate
 from typing import Literal
 
 import numpy as np
@@ -151,12 +152,9 @@ def _hours(engine: Engine, counting: Counting, wanted: Wanted) -> tuple[datetime
     begins = sorted(counts)
     if wanted.by_time:
         return begins[0], begins[-1] + HOUR
-    rows = 0
-    for first in reversed(begins):
-        rows += counts[first]
-        if rows >= wanted.last:
-            break
-    return first, begins[-1] + HOUR
+    covered = accumulate(counts[begin] for begin in reversed(begins))
+    needed = next((hours for hours, rows in enumerate(covered, 1) if rows >= wanted.last), len(begins))
+    return begins[-needed], begins[-1] + HOUR
 
 
 def _of_hours(engine: Engine, counting: Counting, since: datetime, until: datetime) -> LogWindow:

@@ -31,7 +31,7 @@ Window = Annotated[int | None, Query(ge=1, le=WINDOW_MAX, deprecated=True, descr
 Since = Annotated[datetime | None, Query(description="Predictions from then on; UTC where no time zone is given.")]
 Until = Annotated[datetime | None, Query(description="Predictions before then.")]
 Segments = Annotated[
-    list[str],
+    list[str] | None,
     Query(max_length=SEGMENTS_MAX, description="Only rows alike in a column, e.g. Gender:Female; repeatable."),
 ]
 Source = Annotated[WindowSource, Query(description="The prediction log, or the problem's “current” set.")]
@@ -50,16 +50,16 @@ def _wanted(
     window: Window = None,
     since: Since = None,
     until: Until = None,
-    segment: Segments = [],  # noqa: B006  # FastAPI copies it
+    segment: Segments = None,
 ) -> Wanted:
     """The window that the parameters ask for."""
     count = last or window
     if count is not None and (since or until):
         raise _refused("last", count, "a window is asked for by last, or by since and until")
     try:
-        segments = tuple(parse_segment(loaded.bundle.problem, written) for written in segment)
+        segments = tuple(parse_segment(loaded.bundle.problem, written) for written in segment or ())
     except LablineError as error:
-        raise _refused("segment", ", ".join(segment), error.said) from error
+        raise _refused("segment", ", ".join(segment or ()), error.said) from error
     return Wanted(count or services.config.monitoring.window, _utc(since), _utc(until), segments)
 
 
