@@ -58,6 +58,9 @@ def _performance(summary: Summary, outcomes: Outcomes, labelled: Mapping[str, fl
         yield Gauge("labline_holdout_performance", "the metric on the hold-out", value, {"metric": name})
     for name, value in labelled.items():
         yield Gauge("labline_labelled_performance", "the metric of labelled rows", value, {"metric": name})
+    for name, estimate in summary.estimated.items():
+        said = "the metric as it probably is, without labels"
+        yield Gauge("labline_estimated_performance", said, estimate.value, {"metric": name})
     yield Gauge("labline_labelled_rows", "rows of the last window whose labels are known", float(outcomes.rows))
     if outcomes.rows:
         mean = outcomes.delay_seconds / outcomes.rows
