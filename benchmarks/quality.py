@@ -1,12 +1,13 @@
 """How good `labline train` gets in 1, 5 and 15 minutes on real rows, beside LightGBM's defaults and FLAML.
 
-Run it as `python benchmarks/quality.py [--budgets 60,300,900]` on a machine with nothing else to do; LABLINE_REAL_DATA
-names the folder with `obesity/train.csv` and `obesity/current.csv`.
+Run it as `python benchmarks/quality.py [--budgets 60,300,900] [--aside labline|random]` on a machine with nothing else
+to do; LABLINE_REAL_DATA names the folder with `obesity/train.csv` and `obesity/current.csv`.
 
-A fifth of the rows (stratified, seed 7) is put aside before anything else and only scored at the end; Labline divides
-the rest by itself. All competitors get the same rows to learn from: the rest, and the survey's rows as well. FLAML and
-AutoGluon are asked where they are installed (`pip install "flaml[automl]"`, `pip install autogluon.tabular[all]`): for
-the same wall-clock seconds on the same cores, and the CPU seconds that each took are in the table.
+A fifth of the rows (stratified, seed 7) is only scored at the end: the hold-out that Labline sets aside by itself
+(`holdout_share: 0.2`), or with `random` a part drawn before Labline sees anything, which then divides the rest again.
+All competitors get the same rows to learn from: the rest, and the survey's rows as well. FLAML and AutoGluon are asked
+where they are installed (`pip install "flaml[automl]"`, `pip install autogluon.tabular[all]`): for the same wall-clock
+seconds on the same cores, and the CPU seconds that each took are in the table.
 """
 
 from __future__ import annotations
@@ -29,10 +30,19 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import train_test_split
 
+from labline.config import load
+from labline.pipeline.data import split_of
+from labline.pipeline.problem import open_problem
+
 ROOT = Path(__file__).parent.parent
 SEED = 7
+SHARE = 0.2
 RESAMPLES = 2000
 TARGET = "NObeyesdad"
+
+
+ENVIRONMENT: dict[str, str] = {}
+"""What Labline's commands are told besides."""
 
 
 class Rows(NamedTuple):
@@ -41,6 +51,7 @@ class Rows(NamedTuple):
     train: pd.DataFrame
     extra: pd.DataFrame
     aside: pd.DataFrame
+    given: pd.DataFrame  # to Labline: all of them, where it sets the same ones aside by itself
 
 
 class Result(NamedTuple):
@@ -52,12 +63,20 @@ class Result(NamedTuple):
     cpu_seconds: float
 
 
-def rows() -> Rows:
+def rows(how: str) -> Rows:
     """Read and divided."""
     folder = Path(os.environ["LABLINE_REAL_DATA"]) / "obesity"
     frame, extra = pd.read_csv(folder / "train.csv"), pd.read_csv(folder / "current.csv")
-    train, aside = train_test_split(frame, test_size=0.2, stratify=frame[TARGET], random_state=SEED)
-    return Rows(train, extra, aside)
+    if how == "random":
+        train, aside = train_test_split(frame, test_size=SHARE, stratify=frame[TARGET], random_state=SEED)
+        return Rows(train, extra, aside, train)
+    with tempfile.TemporaryDirectory() as scratch:
+        shutil.copytree(ROOT / "problems", Path(scratch) / "problems")
+        config = load(Path(scratch))
+        training = config.training.model_copy(update={"holdout_share": SHARE, "seed": SEED})
+        problem = open_problem(config, "obesity")
+        divided = split_of(config.model_copy(update={"training": training}), problem, frame)
+    return Rows(frame.iloc[divided.train], extra, frame.iloc[divided.holdout], frame)
 
 
 def timed(name: str, work: Callable[[], pd.DataFrame]) -> Result:
@@ -78,7 +97,7 @@ def labline(given: Rows, budget: int) -> Result:
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch)
         shutil.copytree(ROOT / "problems", root / "problems")
-        given.train.to_csv(root / "train.csv", index=False)
+        given.given.to_csv(root / "train.csv", index=False)
         given.extra.to_csv(root / "extra.csv", index=False)
         given.aside.drop(columns=TARGET).to_csv(root / "aside.csv", index=False)
         _run(root, "data", "obesity", "--train", str(root / "train.csv"), "--extra", str(root / "extra.csv"))
@@ -95,7 +114,7 @@ def labline(given: Rows, budget: int) -> Result:
 
 
 def _run(root: Path, *command: str) -> str:
-    environment = os.environ | {"LABLINE_SETTINGS__ROOT": str(root)}
+    environment = os.environ | {"LABLINE_SETTINGS__ROOT": str(root)} | ENVIRONMENT
     done = subprocess.run(
         [sys.executable, "-m", "labline", *command], env=environment, check=True, stdout=-1, stderr=-1, text=True
     )
@@ -181,8 +200,12 @@ def main() -> None:
     """All competitors, one after the other."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--budgets", default="60,300,900", help="seconds, with commas between")
-    budgets = [int(part) for part in parser.parse_args().budgets.split(",")]
-    given = rows()
+    parser.add_argument("--aside", choices=["labline", "random"], default="labline", help="which rows are scored")
+    said = parser.parse_args()
+    budgets = [int(part) for part in said.budgets.split(",")]
+    given = rows(said.aside)
+    if said.aside == "labline":
+        ENVIRONMENT["LABLINE_TRAINING__HOLDOUT_SHARE"] = str(SHARE)
     results = [lightgbm_defaults(given), *(labline(given, budget) for budget in budgets)]
     for name, compete in (("flaml", flaml), ("autogluon", autogluon)):
         if find_spec(name) is None:

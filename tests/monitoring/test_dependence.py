@@ -102,3 +102,12 @@ def test_of_very_many_columns_those_that_go_together_most_are_kept() -> None:
     assert found is not None
     assert len(found.features) == FEATURES_MAX
     assert {"x0", "x69"} <= {feature.column for feature in found.features}
+
+
+def test_a_change_too_small_to_matter_is_no_alarm_however_sure(reference: Dependence) -> None:
+    window = rows(20_000, 1)
+    window["weight"] = window["weight"] + 0.5 * np.random.default_rng(2).normal(size=20_000)
+    assert not judged(reference, window).alarm
+    strict = together(reference, window, alpha=ALPHA, floor=0.0)
+    assert strict is not None
+    assert strict.alarm

@@ -93,7 +93,15 @@ def openapi(app: FastAPI, problem: Problem, serving: Serving) -> dict[str, Any]:
             "required": True,
             "content": {"application/json": {"schema": body}},
         }
-    example = page["components"]["schemas"]["Record"]["examples"][0]
-    page["paths"]["/predict/batch"]["post"]["requestBody"]["content"]["application/json"]["example"] = [example]
+    told = {"prediction_id": "00000000-0000-4000-8000-000000000000", "label": _example_label(problem)}
+    for path, one in (("/predict/batch", schemas["$defs"]["Record"]["examples"][0]), ("/feedback", told)):
+        page["paths"][path]["post"]["requestBody"]["content"]["application/json"]["example"] = [one]
     complete(page, keys_wanted=bool(serving.api_keys))
     return page
+
+
+def _example_label(problem: Problem) -> Any:
+    """A label that the contract accepts."""
+    if problem.task == "regression":
+        return problem.value.minimum or 0.0
+    return [problem.classes[0]] if problem.task == "multilabel" else problem.classes[0]

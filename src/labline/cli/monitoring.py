@@ -27,7 +27,7 @@ Since = Annotated[str | None, typer.Option(help="Predictions from then on, e.g. 
 Until = Annotated[str | None, typer.Option(help="Predictions before then.")]
 Segments = Annotated[
     list[str] | None,
-    typer.Option("--segment", help="Only rows alike in a column, e.g. Gender:Female; may be repeated."),
+    typer.Option("--segment", help="Only rows alike in a column, as COLUMN:NAME; may be repeated."),
 ]
 FailOn = Annotated[
     Literal["warn", "drift"] | None, typer.Option(help=f"End with status {FAILED} if the status is this, or worse.")

@@ -215,7 +215,7 @@ def _strongest(
 
 def _normal_scores(values: Values, features: tuple[Feature, ...]) -> NDArray[np.float64]:
     """Normal scores of ranks, of mean 0 and variance 1, shape (rows, features); NaN for missing and constant."""
-    from scipy.special import ndtri
+    from scipy import special
     from scipy.stats import rankdata
 
     rows = len(next(iter(values.values())))
@@ -227,7 +227,7 @@ def _normal_scores(values: Values, features: tuple[Feature, ...]) -> NDArray[np.
         if name is None:
             known = np.isfinite(each)
             ranked = (rankdata(each[known]) - 0.5) / max(known.sum(), 1)
-            found = ndtri(ranked)
+            found = special.ndtri(ranked)
         else:
             known = np.array([value is not None for value in each], dtype=bool)
             found = (each[known] == name).astype(np.float64)

@@ -49,10 +49,10 @@ def _number_drift(profile: NumberProfile, counts: NumberCounts) -> Drift:
     gaps = np.abs(np.concatenate([counts.below - profile.below, counts.upto - profile.upto]))
     distance = float(gaps.max())
     size = counts.known * profile.known / (counts.known + profile.known)
-    from scipy.special import kolmogorov
+    from scipy import special
 
     root = np.sqrt(size)
-    p_value = float(kolmogorov(distance * (root + 0.12 + 0.11 / root)))
+    p_value = float(special.kolmogorov(distance * (root + 0.12 + 0.11 / root)))
     return Drift("kolmogorov-smirnov", distance, p_value, distance)
 
 
@@ -118,8 +118,8 @@ def _chi_square(pool: NDArray[np.float64], usual: NDArray[np.float64]) -> tuple[
 
 def _pearson(table: NDArray[np.float64]) -> tuple[float, float]:
     """Pearson's statistic and p-value of a table of two rows; scipy.stats takes milliseconds to begin with the same."""
-    from scipy.special import chdtrc
+    from scipy import special
 
     expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0) / table.sum()
     statistic = float(((table - expected) ** 2 / expected).sum())
-    return statistic, float(chdtrc(table.shape[1] - 1, statistic)) if table.shape[1] > 1 else 1.0
+    return statistic, float(special.chdtrc(table.shape[1] - 1, statistic)) if table.shape[1] > 1 else 1.0

@@ -133,7 +133,7 @@ class LabelEstimator(BaseModel):
 
     def estimates(self, sums: NDArray[np.float64]) -> dict[str, Estimate]:
         """Metrics by the contract's names."""
-        true, hit, given = sums[2:].reshape(3, -1)
+        true, hit, given = sums[2:].reshape(3, len(self.classes))
         f1 = 2 * hit / np.maximum(true + given, EPSILON)
         return {
             "f1_weighted": Estimate(value=float((f1 * true).sum() / max(true.sum(), EPSILON))),

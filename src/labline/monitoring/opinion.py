@@ -135,6 +135,7 @@ class _Steps:
 
     @classmethod
     def of(cls, below: NDArray[np.float64], upto: NDArray[np.float64], sums: NDArray[np.float64], rows: int) -> _Steps:
+        """From shares at the knots, and sums between them."""
         return cls(below, upto, np.diff(upto, prepend=0.0, append=1.0), sums / rows, rows)
 
     def at(self, knots: NDArray[np.float64], places: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -85,7 +85,7 @@ class LogWindow:
 
 
 def parse_segment(problem: Problem, written: str) -> Segment:
-    """The segment that is written like `Gender:Female`.
+    """The segment that is written like `COLUMN:NAME`.
 
     Raises:
         LablineError: it is not written so, or there is no such column that makes segments.

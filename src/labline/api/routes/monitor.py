@@ -32,7 +32,7 @@ Since = Annotated[datetime | None, Query(description="Predictions from then on; 
 Until = Annotated[datetime | None, Query(description="Predictions before then.")]
 Segments = Annotated[
     list[str] | None,
-    Query(max_length=SEGMENTS_MAX, description="Only rows alike in a column, e.g. Gender:Female; repeatable."),
+    Query(max_length=SEGMENTS_MAX, description="Only rows alike in a column, as COLUMN:NAME; repeatable."),
 ]
 Source = Annotated[WindowSource, Query(description="The prediction log, or the problem's “current” set.")]
 ERRORS: dict[int | str, dict[str, Any]] = {
