@@ -177,7 +177,7 @@ def killed(root: Path, bundle: Bundle, source: str, target: Path, blocks: int) -
     assert not target.exists()
 
 
-@pytest.mark.parametrize("kind", ["csv", "parquet"])
+@pytest.mark.parametrize("kind", ["csv", pytest.param("parquet", marks=pytest.mark.thorough)])
 def test_a_killed_run_goes_on_and_each_row_is_there_once(
     config: Config, bundle: Bundle, frame: pd.DataFrame, write: Write, tmp_path: Path, trained: Path, kind: str
 ) -> None:

@@ -176,6 +176,7 @@ def test_it_tells_the_story_of_obesity_from_a_champion_on(name: str, trained: Pa
     assert [(entry.action, entry.version) for entry in ledger] == [("promoted", 1)]
 
 
+@pytest.mark.thorough
 def test_promotion_is_told_with_a_rollback_where_that_is_asked_for(trained: Path, execute: Execute) -> None:
     config = load(trained)
     problem = pipeline.open_problem(config, "obesity")

@@ -140,15 +140,16 @@ def multilabel() -> Own:
     return Own(pd.DataFrame(rows), "topics", "multilabel", 0.9)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "table",
     [
         binary_with_a_leak,
-        pytest.param(small_binary_with_many_gaps, marks=pytest.mark.thorough),
-        pytest.param(multiclass_with_awkward_names, marks=pytest.mark.thorough),
-        pytest.param(regression_with_dates, marks=pytest.mark.thorough),
-        pytest.param(text, marks=pytest.mark.thorough),
-        pytest.param(multilabel, marks=pytest.mark.thorough),
+        small_binary_with_many_gaps,
+        multiclass_with_awkward_names,
+        regression_with_dates,
+        text,
+        multilabel,
     ],
 )
 def test_a_csv_becomes_an_answering_and_monitored_service(table: Callable[[], Own], tmp_path: Path) -> None:

@@ -126,6 +126,7 @@ def test_an_altered_snapshot_is_refused_and_one_that_is_not_there_is_told_with_i
 # The whole way
 
 
+@pytest.mark.thorough
 def test_two_workspaces_share_snapshots_bundles_and_pages(
     s3: Any, workspace: Path, tmp_path: Path, sample: dict[str, pd.DataFrame]
 ) -> None:

@@ -117,6 +117,7 @@ def test_a_terminal_is_asked_for_the_target_and_the_positive_class(root: Path) -
     assert read_problem(root / "problems" / "sides" / "problem.yaml").classes == ("right hand", "left hand")
 
 
+@pytest.mark.thorough
 def test_2_million_rows_are_read_in_bounded_memory_with_progress(root: Path) -> None:
     rows = 2_000_000
     random = np.random.default_rng(1)

@@ -22,6 +22,7 @@ from labline.model.evaluation import Interval
 from labline.monitoring.kinds import ReportKind
 from labline.monitoring.prediction_log import Logged, PredictionLog, new_prediction_id
 from labline.monitoring.reports import ReportResult
+from labline.monitoring.windows import Wanted
 from labline.pipeline.data import columns_of
 from labline.pipeline.training import Trained
 
@@ -232,7 +233,7 @@ def test_the_prediction_log_of_other_customers_drifts(way: Way) -> None:
             for record, answer in zip(records, way.bundle.task.answers(scores), strict=True)
         ]
     )
-    summary = pipeline.monitor(way.config, way.served, rows=200)
+    summary = pipeline.monitor(way.config, way.served, Wanted(last=200))
     assert (summary.status, summary.rows, summary.source) == ("warn", 200, "log")
     assert [row.column for row in summary.columns if row.drifted] == ["tenure"]
     assert summary.prediction is not None

@@ -108,6 +108,7 @@ def test_of_two_promotions_at_once_the_second_meets_the_champion_that_the_first_
     assert database in {"sqlite", "postgresql"}
 
 
+@pytest.mark.thorough
 def test_of_two_forced_promotions_at_once_one_wins_and_the_other_is_told(
     trained: Path, config: Config, problem: Problem, registry: Registry, again: Again
 ) -> None:
@@ -172,6 +173,7 @@ def test_a_promotion_killed_before_it_was_written_down_is_written_by_the_next_co
     assert pipeline.rollback(config, problem).champion == registry.version(1)
 
 
+@pytest.mark.thorough
 def test_a_promotion_killed_before_the_alias_moved_has_changed_nothing(
     trained: Path, config: Config, problem: Problem, registry: Registry, again: Again
 ) -> None:
@@ -182,6 +184,7 @@ def test_a_promotion_killed_before_the_alias_moved_has_changed_nothing(
     assert [entry.version for entry in pipeline.history(config, problem)[1]] == [second, 1]
 
 
+@pytest.mark.thorough
 def test_a_rollback_killed_before_it_was_written_down_is_written_as_a_rollback(
     trained: Path, config: Config, problem: Problem, registry: Registry, again: Again
 ) -> None:

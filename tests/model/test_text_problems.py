@@ -24,6 +24,7 @@ from labline.monitoring.kinds import ReportKind
 from labline.monitoring.prediction_log import Logged, PredictionLog, new_prediction_id
 from labline.monitoring.profile import CategoryProfile, NumberProfile, Profile
 from labline.monitoring.reports import ReportResult
+from labline.monitoring.windows import Wanted
 from labline.pipeline.data import columns_of
 from labline.pipeline.divided import holdout_frame
 from tests.model.text_problems import CURRENT_ROWS, MAKE, TOPICS, TRAIN_ROWS, Way, take_the_way
@@ -222,7 +223,7 @@ def test_other_topics_and_other_lists_are_caught_and_days_gone_by_are_not(labell
     frame["opened"] = "31.12.2025"
     frame["products"] = as_list(("api",))
     log_rows(labelled, frame)
-    summary = pipeline.monitor(labelled.config, labelled.served, rows=len(frame))
+    summary = pipeline.monitor(labelled.config, labelled.served, Wanted(last=len(frame)))
     rows = {row.column: row for row in summary.columns}
     assert rows["products"].drifted
     assert rows["opened"].effect > 0.9
@@ -238,7 +239,7 @@ def test_other_prices_and_longer_texts_are_caught(priced: Way) -> None:
     frame["name"] = "a very very long advert of a " + frame["name"]
     frame.loc[:30, "brand"] = "nobody has heard of it"
     log_rows(priced, frame)
-    summary = pipeline.monitor(priced.config, priced.served, rows=len(frame))
+    summary = pipeline.monitor(priced.config, priced.served, Wanted(last=len(frame)))
     rows = {row.column: row for row in summary.columns}
     assert rows["name"].drifted
     assert rows["brand"].drifted
@@ -255,11 +256,11 @@ def test_what_policies_clip_or_drop_is_counted_as_it_was_given(priced: Way) -> N
     frame.loc[:49, "listed"] = "2031-05-06"
     frame.loc[:24, "extras"] = as_list(("box", "ribbon"))
     log_rows(priced, frame)
-    summary = pipeline.monitor(priced.config, priced.served, rows=len(frame))
+    summary = pipeline.monitor(priced.config, priced.served, Wanted(last=len(frame)))
     rows = {row.column: row for row in summary.columns}
     assert rows["listed"].out_of_range_share == pytest.approx(50 / CURRENT_ROWS)
     assert rows["extras"].new_categories == ["ribbon"]
-    assert "extras has new categories: ribbon" in summary.reasons
+    assert "extras is not what the contract allows in 10% of the rows" in summary.reasons
     missing = frame["extras"].isna().mean()
     assert rows["extras"].missing_share == pytest.approx(missing)  # an empty list is none that is missing
 

@@ -197,6 +197,7 @@ def test_current_differs_from_train_as_its_docstring_says():
     assert (ratio[["objective-c", "winforms", "wcf", "visual-studio-2010"]] < 0.8).all()
 
 
+@pytest.mark.thorough
 def test_tags_can_be_learned_and_not_read_off():
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression

@@ -119,6 +119,8 @@ def _performance(rule: Rule, found: Findings) -> list[str]:
 
 
 def _estimate(rule: Rule, found: Findings) -> list[str]:
+    if found.estimated is None or found.estimated.low is None:  # one that is not known how far to believe is no alarm
+        return []
     return _fell(rule, found, found.estimated, "estimated ")
 
 

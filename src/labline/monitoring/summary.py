@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from labline.config.monitoring import Monitoring
 from labline.contract import Columns, Problem
 from labline.model.bundle import Bundle
+from labline.model.resampling import Interval
 from labline.model.tasks import Scores
 from labline.monitoring.dependence import Together
 from labline.monitoring.dependence import together as together_of
@@ -50,6 +51,7 @@ class Window:
         given: the columns before the contract's policies clipped or dropped anything; None where that is not known.
         labels: shape (rows,), or None.
         performance: the task's metrics against the labels, or None.
+        interval: of the contract's metric among them.
         since: time of the first row, where it has one.
         until: time of the last row.
     """
@@ -61,6 +63,7 @@ class Window:
     scores: Scores | None = None
     labels: NDArray[Any] | None = None
     performance: dict[str, float] | None = None
+    interval: Interval | None = None
     since: datetime | None = None
     until: datetime | None = None
 
@@ -152,12 +155,17 @@ def summarise(
         About(window.source, wanted, window.since, window.until),
         settings,
         together=columns_together(profile, problem, window.columns, settings),
-        labelling=None if window.performance is None else _measured(window.rows, window.performance),
+        labelling=None
+        if window.performance is None
+        else _measured(problem.metric, window.rows, window.performance, window.interval),
     )
 
 
-def _measured(rows: int, metrics: Mapping[str, float]) -> Labelling:
-    return Labelling(rows=rows, metrics={name: Estimate(value=value) for name, value in metrics.items()})
+def _measured(metric: str, rows: int, metrics: Mapping[str, float], interval: Interval | None) -> Labelling:
+    found = {name: Estimate(value=value) for name, value in metrics.items()}
+    if interval is not None:
+        found[metric] = Estimate(value=interval.value, low=interval.low, high=interval.high)
+    return Labelling(rows=rows, metrics=found)
 
 
 def columns_together(profile: Profile, problem: Problem, columns: Columns, settings: Monitoring) -> Together | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +17,7 @@ from labline.database import open_database
 from labline.errors import DataError
 from labline.migrations import need_tables
 from labline.model.bundle import PROFILE_FILE, Bundle
+from labline.model.resampling import draws, interval
 from labline.monitoring.estimation import Estimate
 from labline.monitoring.label_drift import label_drift
 from labline.monitoring.outcome_hours import count_labels
@@ -37,6 +38,8 @@ from labline.monitoring.windows import LogWindow, Segment, Wanted, inside, read_
 from labline.pipeline.champion import Served
 from labline.pipeline.data import columns_of
 from labline.store import data_folder
+
+SEED = 7  # of the rows that are drawn for an interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -159,13 +162,18 @@ def _frame_window(bundle: Bundle, frame: pd.DataFrame, where: str) -> Window:
     check_frame(frame, problem, with_target=labelled).need_ok(where=where)
     columns = columns_of(problem, frame)
     scores = bundle.scores(columns)
-    return Window(
-        source="current",
-        columns=columns,
-        predictions=bundle.task.decisions(scores),
-        scores=scores,
-        labels=bundle.task.truth(frame[problem.target]) if labelled else None,
-        performance=bundle.task.metrics(bundle.task.encode(frame[problem.target]), scores) if labelled else None,
+    task = bundle.task
+    window = Window(source="current", columns=columns, predictions=task.decisions(scores), scores=scores)
+    if not labelled:
+        return window
+    target = task.encode(frame[problem.target])
+    metrics = task.metrics(target, scores)
+    drawn = task.resampled([problem.metric], target, scores, draws(len(frame), SEED))[problem.metric]
+    return replace(
+        window,
+        labels=task.truth(frame[problem.target]),
+        performance=metrics,
+        interval=interval(metrics[problem.metric], drawn),
     )
 
 
