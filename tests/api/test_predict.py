@@ -170,7 +170,7 @@ def test_while_the_database_is_away_answers_are_given_and_are_in_the_log_afterwa
 
 def test_an_answer_that_can_be_kept_nowhere_is_not_given(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     services = api.client.app.state.services  # type: ignore[attr-defined]
-    monkeypatch.setattr(services.log._spool, "_bytes_max", 10)
+    monkeypatch.setattr(services.log._aside.spool, "_bytes_max", 10)
     engine = log_of(api)._engine
     before = log_of(api).count("obesity")
     with engine.begin() as connection:

@@ -89,7 +89,7 @@ def test_servers_that_share_a_cache_change_over_together_though_one_alone_asks_t
     number = register_twin(config, problem)
     with TestClient(create_app(config, "obesity")) as first, TestClient(create_app(config, "obesity")) as second:
         apps = [client.app.state.services.champion for client in (first, second)]  # type: ignore[attr-defined]
-        wait_for(lambda: sum(one._asks.is_locked for one in apps) == 1, "one that asks")
+        wait_for(lambda: sum(one._turn._lock.is_locked for one in apps) == 1, "one that asks")
         wait_for(lambda: all(one.trouble is None for one in apps), "the registry's answer, told to both")
         pipeline.promote(config, problem, number=number, force=True)
         wait_for(lambda: apps[0].current.version == apps[1].current.version == number, "the new champion")

@@ -23,6 +23,46 @@ TROUBLE_FILE = "trouble.txt"
 LOCK_FILE = "registry.lock"
 
 
+class Turn:
+    """Whose turn it is to ask the registry, of all servers that share a cache, and what that one has to say.
+
+    Args:
+        folder: of the problem in the cache, made when missing.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._file = folder / TROUBLE_FILE
+        self._lock = FileLock(folder / LOCK_FILE, blocking=False, thread_local=False)
+
+    def is_mine(self) -> bool:
+        """Whether it is this server's turn: from the first time that nobody else's it is, until it ends."""
+        if self._lock.is_locked:
+            return True
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._lock.acquire()
+        except Timeout:
+            return False
+        return True
+
+    def said(self) -> str | None:
+        """The trouble that the server whose turn it is has told; None when all is well."""
+        try:
+            return self._file.read_text(encoding="utf-8") or None
+        except FileNotFoundError:
+            return None
+
+    def say(self, trouble: str | None) -> None:
+        """Tell the others, if it is this server's turn."""
+        if self._lock.is_locked and self.said() != trouble:
+            with replacing(self._file) as unfinished:
+                unfinished.write_text(trouble or "", encoding="utf-8")
+
+    def end(self) -> None:
+        """Leave it to another server."""
+        self._lock.release()
+
+
 class Champion:
     """What is served now, and why nothing is when nothing is.
 
@@ -40,8 +80,7 @@ class Champion:
         self._config = config
         self._problem = problem
         self._worker = worker
-        self._cache = pointer(config, problem).parent
-        self._asks = FileLock(self._cache / LOCK_FILE, blocking=False, thread_local=False)
+        self._turn = Turn(pointer(config, problem).parent)
         self._refused: dict[Served, float] = {}
         self._seen: dict[Role, int] = {}
         self._news = asyncio.Event()
@@ -60,7 +99,7 @@ class Champion:
         try:
             await asyncio.gather(self._again(self._watch, WATCH_SECONDS), self._ask_for_ever())
         finally:
-            self._asks.release()
+            self._turn.end()
 
     def ask_soon(self) -> None:
         """Ask the registry now: somebody said that it changed."""
@@ -93,8 +132,8 @@ class Champion:
 
     async def refresh(self) -> None:
         """Ask the registry once, if no other server on this machine does."""
-        if not await asyncio.to_thread(self._is_my_turn):
-            self.trouble = await asyncio.to_thread(_read, self._cache / TROUBLE_FILE)
+        if not await asyncio.to_thread(self._turn.is_mine):
+            self.trouble = await asyncio.to_thread(self._turn.said)
             return
         try:
             asked = await self._worker.run(ask_registry, self._config, self._problem)
@@ -106,16 +145,6 @@ class Champion:
             return
         await self._take(asked.champion, "champion")
         await self._take(asked.challenger, "challenger")
-
-    def _is_my_turn(self) -> bool:
-        if self._asks.is_locked:
-            return True
-        self._cache.mkdir(parents=True, exist_ok=True)
-        try:
-            self._asks.acquire()
-        except Timeout:
-            return False
-        return True
 
     async def _take(self, found: Served | None, role: Role) -> None:
         """Serve what the registry names, once it is known to load here."""
@@ -191,8 +220,7 @@ class Champion:
         if trouble is not None and trouble != self.trouble:
             logger.warning("champion: {}", trouble)
         self.trouble = trouble
-        if self._asks.is_locked:
-            _write(self._cache / TROUBLE_FILE, trouble)
+        self._turn.say(trouble)
 
 
 def _refuse_another_contract(challenger: Loaded, champion: Loaded | None) -> None:
@@ -206,16 +234,3 @@ def _changed_at(file: Path) -> int:
         return file.stat().st_mtime_ns
     except FileNotFoundError:
         return 0
-
-
-def _read(file: Path) -> str | None:
-    try:
-        return file.read_text(encoding="utf-8") or None
-    except FileNotFoundError:
-        return None
-
-
-def _write(file: Path, trouble: str | None) -> None:
-    if _read(file) != trouble:
-        with replacing(file) as unfinished:
-            unfinished.write_text(trouble or "", encoding="utf-8")

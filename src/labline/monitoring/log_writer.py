@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -90,6 +90,35 @@ class LogStatus:
     lost: int
 
 
+@dataclass
+class _Queue:
+    """What requests have handed in and no commit has taken yet."""
+
+    handed: list[Handed] = field(default_factory=list)
+    entries: int = 0
+    lost: int = 0
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def take(self) -> list[Handed]:
+        """The first of it, as much as one commit takes."""
+        taken, entries = 0, 0
+        while taken < len(self.handed) and entries < BATCH_MAX:
+            entries += len(self.handed[taken][0])
+            taken += 1
+        batch, self.handed = self.handed[:taken], self.handed[taken:]
+        return batch
+
+
+@dataclass
+class _Aside:
+    """The spool; it is in use from the first entry in it until the last is in the database, so that order is kept."""
+
+    spool: Spool | None = None
+    in_use: bool = False
+    failure: str | None = None
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
 class LogWriter:
     """Commits what requests hand in. Lives on one event loop; the database and the disk are used in threads.
 
@@ -105,15 +134,9 @@ class LogWriter:
         self._engine = engine
         self._options = options
         self._log: PredictionLog | None = None  # opened again after every failure: its tables may have gone
-        self._spool: Spool | None = None
-        self._spool_lock = asyncio.Lock()
-        self._spool_failure: str | None = None
-        self._spooling = False  # from the first entry spooled until the last is in the database: order is kept
+        self._aside = _Aside()
         self._failure: str | None = None
-        self._queue: list[Handed] = []
-        self._queued = 0
-        self._lost = 0
-        self._wake = asyncio.Event()
+        self._queue = _Queue()
         self._roused = asyncio.Event()
         self._closing = False
         self._database = ThreadPoolExecutor(1, "prediction-log")
@@ -126,25 +149,25 @@ class LogWriter:
         if self._options.durability == "none":
             return
         try:
-            self._spool = await asyncio.to_thread(Spool.take, self._options.spool, self._options.spool_bytes)
-            self._spooling = self._spool.entries > 0
+            self._aside.spool = await asyncio.to_thread(Spool.take, self._options.spool, self._options.spool_bytes)
+            self._aside.in_use = self._aside.spool.entries > 0
         except OSError as error:
-            self._spool_failure = f"the spool cannot be used: {error.strerror or type(error).__name__}"
-            logger.error("{}: {}", self._options.spool, self._spool_failure)
+            self._aside.failure = f"the spool cannot be used: {error.strerror or type(error).__name__}"
+            logger.error("{}: {}", self._options.spool, self._aside.failure)
         await self._probe()
         self._tasks = [asyncio.create_task(self._commit_for_ever()), asyncio.create_task(self._look_after_for_ever())]
 
     def status(self) -> LogStatus:
         """How the log is doing now."""
-        spool = self._spool
+        spool = self._aside.spool
         full = spool is not None and spool.bytes >= self._options.spool_bytes
         return LogStatus(
-            failure=self._failure or self._spool_failure,
-            writable=self._failure is None or (spool is not None and self._spool_failure is None and not full),
-            queued=self._queued,
+            failure=self._failure or self._aside.failure,
+            writable=self._failure is None or (spool is not None and self._aside.failure is None and not full),
+            queued=self._queue.entries,
             spooled=spool.entries if spool else 0,
             spooled_bytes=spool.bytes if spool else 0,
-            lost=self._lost,
+            lost=self._queue.lost,
         )
 
     async def add(self, entries: Sequence[Entry]) -> None:
@@ -164,7 +187,7 @@ class LogWriter:
         """Keep entries that nobody waits for; those that do not fit are counted, and lost."""
         if self._options.durability == "none":
             return
-        if self._queued + len(entries) > QUEUE_MAX:
+        if self._queue.entries + len(entries) > QUEUE_MAX:
             self._lose(len(entries), "too many wait")
         else:
             self._hand_in(entries, None)
@@ -172,32 +195,32 @@ class LogWriter:
     async def close(self) -> None:
         """Write what was handed in, then stop; what the database does not take in time stays in the spool."""
         self._closing = True
-        self._wake.set()
+        self._queue.wake.set()
         self._roused.set()
         if self._tasks:
             _, late = await asyncio.wait(self._tasks, timeout=CLOSE_SECONDS)
             for task in late:
                 task.cancel()
         self._database.shutdown(wait=False, cancel_futures=True)
-        if self._spool is not None:
-            self._spool.close()
+        if self._aside.spool is not None:
+            self._aside.spool.close()
 
     def _hand_in(self, entries: Sequence[Entry], done: asyncio.Future[None] | None) -> None:
-        self._queue.append((entries, done))
-        self._queued += len(entries)
-        self._wake.set()
+        self._queue.handed.append((entries, done))
+        self._queue.entries += len(entries)
+        self._queue.wake.set()
 
     def _lose(self, entries: int, reason: str) -> None:
-        self._lost += entries
+        self._queue.lost += entries
         logger.error("{} predictions are lost: {}", entries, reason)
 
     async def _commit_for_ever(self) -> None:
-        while not self._closing or self._queue:
-            await self._wake.wait()
-            self._wake.clear()
-            while self._queue:
+        while not self._closing or self._queue.handed:
+            await self._queue.wake.wait()
+            self._queue.wake.clear()
+            while self._queue.handed:
                 # everything that came in during the last commit shares the next one
-                batch = self._next_batch()
+                batch = self._queue.take()
                 entries = [entry for handed, _ in batch for entry in handed]
                 try:
                     await self._keep(entries)
@@ -205,15 +228,7 @@ class LogWriter:
                     self._answer(batch, error)
                 else:
                     self._answer(batch, None)
-                self._queued -= len(entries)
-
-    def _next_batch(self) -> list[Handed]:
-        taken, entries = 0, 0
-        while taken < len(self._queue) and entries < BATCH_MAX:
-            entries += len(self._queue[taken][0])
-            taken += 1
-        batch, self._queue = self._queue[:taken], self._queue[taken:]
-        return batch
+                self._queue.entries -= len(entries)
 
     def _answer(self, batch: Sequence[Handed], error: NotLoggedError | None) -> None:
         for entries, done in batch:
@@ -228,7 +243,7 @@ class LogWriter:
 
     async def _keep(self, entries: Sequence[Entry]) -> None:
         """In the database, or else in the spool."""
-        if self._spooling or self._failure is not None or not await self._committed(entries):
+        if self._aside.in_use or self._failure is not None or not await self._committed(entries):
             await self._keep_in_spool(entries)
 
     async def _committed(self, entries: Sequence[Entry]) -> bool:
@@ -250,25 +265,25 @@ class LogWriter:
         self._log.add(entries)
 
     async def _keep_in_spool(self, entries: Sequence[Entry]) -> None:
-        if self._spool is None:
-            raise NotLoggedError(f"{self._failure}; {self._spool_failure}")
+        if self._aside.spool is None:
+            raise NotLoggedError(f"{self._failure}; {self._aside.failure}")
         try:
-            async with self._spool_lock:
-                await asyncio.to_thread(self._spool.append, entries)
-                self._spooling = True
+            async with self._aside.lock:
+                await asyncio.to_thread(self._aside.spool.append, entries)
+                self._aside.in_use = True
         except SpoolFullError as error:
             raise NotLoggedError(f"{self._failure}; {error.what}") from error
         except OSError as error:
-            self._spool_failure = f"the spool cannot be written to: {error.strerror or type(error).__name__}"
-            logger.error("{}: {}", self._spool.folder, self._spool_failure)
-            raise NotLoggedError(f"{self._failure}; {self._spool_failure}") from error
-        self._spool_failure = None
+            self._aside.failure = f"the spool cannot be written to: {error.strerror or type(error).__name__}"
+            logger.error("{}: {}", self._aside.spool.folder, self._aside.failure)
+            raise NotLoggedError(f"{self._failure}; {self._aside.failure}") from error
+        self._aside.failure = None
         self._roused.set()
 
     async def _look_after_for_ever(self) -> None:
         """Find a database that was away, empty the spool into it, and do the hourly upkeep."""
         while not self._closing:
-            if self._failure is None and not self._spooling:
+            if self._failure is None and not self._aside.in_use:
                 self._roused.clear()
                 patience = None if is_embedded(self._engine) else IDLE_SECONDS
                 with suppress(TimeoutError):
@@ -276,7 +291,7 @@ class LogWriter:
             if self._closing:
                 return
             # one that is busy with rows is there; but the upkeep must be done some time
-            if not self._queue or self._failure is not None or datetime.now(UTC) >= self._next_upkeep:
+            if not self._queue.handed or self._failure is not None or datetime.now(UTC) >= self._next_upkeep:
                 await self._probe()
             if self._failure is None:
                 await self._empty_spool()
@@ -311,10 +326,10 @@ class LogWriter:
 
     async def _empty_spool(self) -> None:
         """Write to the database what waits here, and in spools whose process has gone."""
-        if self._spool is None:
+        if self._aside.spool is None:
             return
         try:
-            await self._replay(self._spool, self._spool_lock)
+            await self._replay(self._aside.spool, self._aside.lock)
             if not self._closing:
                 await self._adopt()
         except (SQLAlchemyError, DatabaseError, OSError) as error:
@@ -329,8 +344,8 @@ class LogWriter:
             async with lock:
                 oldest = await asyncio.to_thread(spool.oldest)
                 if oldest is None:
-                    if spool is self._spool:
-                        self._spooling = False
+                    if spool is self._aside.spool:
+                        self._aside.in_use = False
                     return
             segment, entries = oldest
             await asyncio.to_thread(self._insert_again, spool, entries)

@@ -199,10 +199,10 @@ class Task(ABC):
         del target, scores
         return np.empty(0), np.empty(0, dtype=bool)
 
-    def intervals(self, scores: Scores) -> NDArray[np.float64] | None:
+    def intervals(self, scores: Scores) -> NDArray[np.float64] | None:  # pylint: disable=useless-return
         """Both ends of each answer's interval, shape (rows, 2); None where answers have none."""
         del scores
-        return None
+        return None  # mypy wants it said
 
     @abstractmethod
     def answers(self, scores: Scores) -> list[Answer]:
