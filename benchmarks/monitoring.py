@@ -1,6 +1,6 @@
-"""How monitoring judges on real rows: false alarms, what it catches, wild values, estimates, and CPU beside Evidently.
+"""How monitoring judges on real rows: false alarms, power, wild values, estimates, CPU beside Evidently, latency.
 
-Run it as `python benchmarks/monitoring.py [--windows 200] [--only alarms,power,wild,estimate,cpu]`; LABLINE_REAL_DATA
+Run it as `python benchmarks/monitoring.py [--windows 200] [--only alarms,…]`; LABLINE_REAL_DATA
 names the folder with `obesity/train.csv`. A LightGBM learned from some rows answers the others; 5,000 of those are the
 reference, windows are drawn from the rest, without replacement. The table says how many windows were looked at.
 """
@@ -16,6 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import monitoring_latency
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -298,7 +299,7 @@ def main() -> None:
     """All parts, or those named."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--windows", type=int, default=200)
-    parser.add_argument("--only", default="alarms,power,wild,estimate,cpu")
+    parser.add_argument("--only", default="alarms,power,wild,estimate,cpu,latency")
     asked = parser.parse_args()
     bench = Bench()
     parts: dict[str, Callable[[], None]] = {
@@ -307,6 +308,7 @@ def main() -> None:
         "wild": lambda: wild(bench, asked.windows),
         "estimate": lambda: estimate(bench, asked.windows),
         "cpu": lambda: cpu(bench),
+        "latency": monitoring_latency.main,
     }
     for name in asked.only.split(","):
         parts[name]()

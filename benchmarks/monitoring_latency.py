@@ -36,9 +36,8 @@ DIFFERENT = 2000  # rows that are different; the others are copies with ids and 
 GOALS = {"last=1000": 50.0, f"since={DAYS} days ago": 100.0}
 
 
-def main() -> None:
+def main(rows: int = 1_000_000) -> None:
     """Make a workspace with a champion and a log, serve it, ask."""
-    rows = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         shutil.copytree(ROOT / "problems", root / "problems")
@@ -152,4 +151,4 @@ def measure(address: str, process: int) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*map(int, sys.argv[1:2]))
