@@ -19,7 +19,7 @@ from labline.migrations import migrate
 from labline.model.bundle import PROFILE_FILE, Bundle
 from labline.monitoring.labels import Told, keep
 from labline.monitoring.log_rows import read_rows
-from labline.monitoring.prediction_log import COMMIT_LOCK, PREDICTIONS, PredictionLog
+from labline.monitoring.prediction_log import PREDICTIONS, PredictionLog, lock_commits
 from labline.monitoring.profile import Profile
 from labline.monitoring.tables import LABELS
 from labline.monitoring.tally import Tally
@@ -148,7 +148,7 @@ def test_a_row_that_is_committed_after_one_with_a_higher_sequence_is_counted(
     slow, fast = traffic.rows(2)
     values = {name: value for name, value in vars(slow).items() if name in PREDICTIONS.c}
     with traffic.engine.connect() as writing:
-        writing.execute(text("SELECT pg_advisory_xact_lock_shared(:lock)"), {"lock": COMMIT_LOCK})
+        lock_commits(writing, shared=True)
         writing.execute(PREDICTIONS.insert(), values)  # has its sequence, and is not committed
         PredictionLog(traffic.engine).add([fast])
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:

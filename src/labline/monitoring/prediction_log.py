@@ -14,6 +14,7 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     Column,
+    Connection,
     DateTime,
     Engine,
     Index,
@@ -75,7 +76,7 @@ SHADOWS = Table(
 )
 Index("shadows_by_version", SHADOWS.c.problem, SHADOWS.c.version, SHADOWS.c.at)
 # Held, shared, by whoever adds rows on a server: who has it alone knows that all rows of smaller sequences are there.
-COMMIT_LOCK = 0x6C61626C6F67  # "lablog"
+COMMIT_LOCK = 0x6C6F67  # "log"; with the table, for there may be other logs in the database
 
 PROBE_SECONDS = 2.0  # how often a database that failed is tried
 PAGE = 5000  # rows read at once
@@ -144,7 +145,7 @@ class PredictionLog:
         shadows = [_values(entry) for entry in entries if isinstance(entry, Shadow)]
         with self._engine.begin() as connection:
             if not is_embedded(self._engine):
-                connection.execute(text("SELECT pg_advisory_xact_lock_shared(:lock)"), {"lock": COMMIT_LOCK})
+                lock_commits(connection, shared=True)
             for table, values in ((PREDICTIONS, answers), (SHADOWS, shadows)):
                 if values:
                     connection.execute(_insert(table, connection.dialect.name, again=again), values)
@@ -229,6 +230,12 @@ class PredictionLog:
     def _page(self, query: Select[Any]) -> Sequence[RowMapping]:
         with reaching(self._engine), self._engine.connect() as connection:
             return connection.execute(query.order_by(PREDICTIONS.c.sequence).limit(PAGE)).mappings().all()
+
+
+def lock_commits(connection: Connection, *, shared: bool) -> None:
+    """Hold the lock of those who add rows to a server's log until the transaction ends: with others, or alone."""
+    lock = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
+    connection.execute(text(f"SELECT {lock}(:lock, 'predictions'::regclass::oid::integer)"), {"lock": COMMIT_LOCK})
 
 
 def _values(entry: Entry) -> dict[str, Any]:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, delete, func, select, text, update
+from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from labline.contract import Columns, Problem
 from labline.database import alone, is_embedded, reaching
 from labline.monitoring.log_rows import LogRows, read_rows
-from labline.monitoring.prediction_log import COMMIT_LOCK, PREDICTIONS
+from labline.monitoring.prediction_log import PREDICTIONS, lock_commits
 from labline.monitoring.profile import Profile
 from labline.monitoring.tables import CURSORS, TALLIES, utc
 from labline.monitoring.tally import Tally, tally
@@ -157,7 +157,7 @@ def _committed_through(engine: Engine, counting: Counting) -> int:
     last = last.where(PREDICTIONS.c.problem == counting.problem.name, PREDICTIONS.c.version == counting.version)
     with reaching(engine), engine.begin() as connection:
         if not is_embedded(engine):
-            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": COMMIT_LOCK})
+            lock_commits(connection, shared=False)
         return connection.execute(last).scalar_one() or 0
 
 
