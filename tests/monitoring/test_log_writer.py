@@ -169,6 +169,23 @@ async def test_a_slow_database_is_not_waited_for_and_no_row_is_there_twice(
     assert on_disk(file) == ids(rows)
 
 
+async def test_looking_for_the_database_does_not_get_in_the_way_of_a_commit(
+    engine: Engine, options: LogOptions, file: Path
+) -> None:
+    async with writing(engine, options) as writer:
+        with closing(sqlite3.connect(file, isolation_level=None)) as other:
+            other.execute("begin immediate")
+            commit = asyncio.create_task(writer.add([logged()]))
+            await asyncio.sleep(0.05)  # it waits for the file
+            look = asyncio.create_task(writer._probe())
+            next_commit = asyncio.create_task(writer.add([logged(1)]))
+            await asyncio.sleep(0.05)
+            other.execute("commit")
+            async with asyncio.timeout(SECONDS):
+                await asyncio.gather(commit, look, next_commit)
+    assert len(on_disk(file)) == 2
+
+
 async def test_what_is_spooled_is_written_by_the_next_process_that_starts(
     engine: Engine, options: LogOptions, file: Path
 ) -> None:

@@ -140,7 +140,7 @@ class LogWriter:
         self._roused = asyncio.Event()
         self._closing = False
         self._database = ThreadPoolExecutor(1, "prediction-log")
-        self._asked: asyncio.Future[None] | None = None  # what the database has not answered yet
+        self._late: asyncio.Future[None] | None = None  # what the database has not answered in time
         self._next_upkeep = datetime.min.replace(tzinfo=UTC)
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -226,6 +226,10 @@ class LogWriter:
                     await self._keep(entries)
                 except NotLoggedError as error:
                     self._answer(batch, error)
+                # whatever it is, who waits must be told, and the next must find the writer at work
+                except Exception as error:  # noqa: BLE001  # pylint: disable=broad-exception-caught
+                    logger.opt(exception=error).error("{} predictions could not be logged", len(entries))
+                    self._answer(batch, NotLoggedError(f"the log's writer failed: {type(error).__name__}"))
                 else:
                     self._answer(batch, None)
                 self._queue.entries -= len(entries)
@@ -248,13 +252,13 @@ class LogWriter:
 
     async def _committed(self, entries: Sequence[Entry]) -> bool:
         """Whether the database took them within its time."""
-        self._asked = asyncio.get_running_loop().run_in_executor(self._database, self._insert, entries)
-        await asyncio.wait((self._asked,), timeout=self._options.patience_seconds)
-        if not self._asked.done():
+        asked = asyncio.get_running_loop().run_in_executor(self._database, self._insert, entries)
+        await asyncio.wait((asked,), timeout=self._options.patience_seconds)
+        if not asked.done():
+            self._late = asked
             self._fail(f"the database has not answered for {self._options.patience_seconds * 1000:.0f} ms")
             return False
-        error = self._asked.exception()
-        self._asked = None
+        error = asked.exception()
         if error is not None:
             self._fail(_reason(error))
         return error is None
@@ -290,21 +294,29 @@ class LogWriter:
                     await asyncio.wait_for(self._roused.wait(), patience or UPKEEP.total_seconds())
             if self._closing:
                 return
-            # one that is busy with rows is there; but the upkeep must be done some time
-            if not self._queue.handed or self._failure is not None or datetime.now(UTC) >= self._next_upkeep:
-                await self._probe()
-            if self._failure is None:
-                await self._empty_spool()
+            try:
+                await self._look_after()
+            # whatever it is, the spool must not be forgotten
+            except Exception as error:  # noqa: BLE001  # pylint: disable=broad-exception-caught
+                logger.opt(exception=error).error("the prediction log could not be looked after")
+                self._fail(_reason(error))
             if self._failure is not None:
                 await asyncio.sleep(PROBE_SECONDS)
+
+    async def _look_after(self) -> None:
+        # one that is busy with rows is there; but the upkeep must be done some time
+        if not self._queue.handed or self._failure is not None or datetime.now(UTC) >= self._next_upkeep:
+            await self._probe()
+        if self._failure is None:
+            await self._empty_spool()
 
     async def _probe(self) -> None:
         """Whether rows can be written now: a server that is sent no requests must find out by itself."""
         before = self._failure
         try:
-            if self._asked is not None:  # it took too long, and was spooled; whatever becomes of it, its time is over
-                await asyncio.wait((self._asked,))
-                self._asked = None
+            if self._late is not None:  # it was spooled; whatever becomes of it, its time is over
+                await asyncio.wait((self._late,))
+                self._late = None
             await asyncio.get_running_loop().run_in_executor(self._database, self._look)
         except DatabaseError as error:
             self._fail(error.said)
