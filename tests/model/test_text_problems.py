@@ -265,6 +265,7 @@ def test_what_policies_clip_or_drop_is_counted_as_it_was_given(priced: Way) -> N
     assert rows["extras"].missing_share == pytest.approx(missing)  # an empty list is none that is missing
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", list(ReportKind))
 def test_every_page_can_be_made_of_it(way: Way, kind: ReportKind) -> None:
     page = pipeline.report(way.config, way.served, kind, source="current")

@@ -72,7 +72,7 @@ def narrow(config: Config, **settings: object) -> Config:
     [
         ("lightgbm", "lightgbm.txt"),
         ("linear", "linear.npz"),
-        ("xgboost", "xgboost.ubj"),
+        pytest.param("xgboost", "xgboost.ubj", marks=pytest.mark.thorough),
     ],
 )
 def test_no_byte_of_encoder_or_member_depends_on_the_held_out_rows_targets(
