@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import singledispatch
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from labline.contract.column import (
+    BooleanColumn,
     CategoryColumn,
     Column,
     DateTimeColumn,
@@ -49,6 +49,9 @@ class Repeated:
 
 Values = Sequence[Any] | NDArray[Any]
 MOMENT = "datetime64[us]"
+# made once: one request looks at each of its columns
+NUMBERS = (NumberColumn, BooleanColumn)
+NAMES_AND_TEXTS = (CategoryColumn, TextColumn)
 
 
 def columns_from_records(problem: Problem, records: Sequence[Mapping[str, Any]]) -> Columns:
@@ -71,7 +74,9 @@ def settle(problem: Problem, values: Mapping[str, Values]) -> Columns:
 
 def settle_column(column: Column, values: Values) -> NDArray[Any]:
     """One column as `settle` makes it; a row's value depends on no other row."""
-    return _settled(column, _plain(values, column))
+    policy = POLICIES.get(column.type)
+    plain = _plain(values, column)
+    return plain if policy is None else policy(column, plain)
 
 
 def is_missing(values: NDArray[Any]) -> NDArray[np.bool_]:
@@ -84,14 +89,14 @@ def is_missing(values: NDArray[Any]) -> NDArray[np.bool_]:
 
 
 def _plain(given: Values, column: Column) -> NDArray[Any]:
-    if isinstance(column, CategoryColumn | TextColumn):
+    if isinstance(column, NUMBERS):
+        return np.array(given, dtype=np.float64)  # None becomes NaN, a boolean 0 or 1
+    if isinstance(column, NAMES_AND_TEXTS):
         # whatever stands for missing (None, NaN, pandas.NA) is no str
         return _objects([value if isinstance(value, str) else None for value in given])
     if isinstance(column, LabelsColumn):
         return _objects([names_in(value, column.separator) for value in given])
-    if isinstance(column, DateTimeColumn):
-        return _moments(given, column)
-    return np.array(given, dtype=np.float64)  # None becomes NaN, a boolean 0 or 1
+    return _moments(given, column)
 
 
 def _objects(values: list[Any]) -> NDArray[Any]:
@@ -114,15 +119,7 @@ def _moment(value: Any, column: DateTimeColumn) -> datetime | np.datetime64 | No
     return value if isinstance(value, np.datetime64) else None
 
 
-@singledispatch
-def _settled(column: Column, values: NDArray[Any]) -> NDArray[Any]:
-    """The values with the column's policies applied; of a type that has none, as they are."""
-    del column
-    return values
-
-
-@_settled.register
-def _(column: NumberColumn, values: NDArray[Any]) -> NDArray[Any]:
+def _settled_numbers(column: NumberColumn, values: NDArray[Any]) -> NDArray[Any]:
     if column.out_of_range == "refuse":
         return values
     low = -np.inf if column.minimum is None else column.minimum
@@ -130,30 +127,26 @@ def _(column: NumberColumn, values: NDArray[Any]) -> NDArray[Any]:
     return _within(values, low, high, column.out_of_range, np.nan)
 
 
-@_settled.register
-def _(column: DateTimeColumn, values: NDArray[Any]) -> NDArray[Any]:
+def _settled_moments(column: DateTimeColumn, values: NDArray[Any]) -> NDArray[Any]:
     first = np.datetime64(column.minimum or datetime.min, "us")
     last = np.datetime64(column.maximum or datetime.max, "us")
     return _within(values, first, last, column.out_of_range, np.datetime64("NaT"))
 
 
-@_settled.register
-def _(column: TextColumn, values: NDArray[Any]) -> NDArray[Any]:
+def _settled_texts(column: TextColumn, values: NDArray[Any]) -> NDArray[Any]:
     if not column.html and column.urls != "remove":
         return values
     return _objects([None if text is None else prose(text, column) for text in values])
 
 
-@_settled.register
-def _(column: CategoryColumn, values: NDArray[Any]) -> NDArray[Any]:
+def _settled_names(column: CategoryColumn, values: NDArray[Any]) -> NDArray[Any]:
     if column.is_open:
         return values
     known = column.known
     return _objects([value if value in known else None for value in values.tolist()])
 
 
-@_settled.register
-def _(column: LabelsColumn, values: NDArray[Any]) -> NDArray[Any]:
+def _settled_lists(column: LabelsColumn, values: NDArray[Any]) -> NDArray[Any]:
     if column.is_open:
         return values
     names = column.known
@@ -166,3 +159,14 @@ def _within(values: NDArray[Any], low: Any, high: Any, policy: str, missing: Any
     if policy == "missing":
         return np.where((values < low) | (values > high), missing, values)
     return values
+
+
+POLICIES: dict[str, Callable[[Any, NDArray[Any]], NDArray[Any]]] = {
+    "number": _settled_numbers,
+    "integer": _settled_numbers,
+    "datetime": _settled_moments,
+    "text": _settled_texts,
+    "category": _settled_names,
+    "labels": _settled_lists,
+}
+"""What is done by a column's type to values in their plain types; nothing to a boolean's."""
