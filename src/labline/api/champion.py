@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -45,6 +47,11 @@ class Turn:
             return False
         return True
 
+    @property
+    def is_held(self) -> bool:
+        """Whether it is this server's turn now."""
+        return self._lock.is_locked
+
     def said(self) -> str | None:
         """The trouble that the server whose turn it is has told; None when all is well."""
         try:
@@ -71,7 +78,7 @@ class Champion:
 
     Attributes:
         current: the champion in memory; None until there is one.
-        previous: the one before, kept so that going back takes no loading.
+        previous: the one before, kept so that going back takes no loading; or the next, from its announcement on.
         challenger: the challenger in memory, where it is to get a part of the requests.
         trouble: what stands between the registry's champion and this server, in a sentence; None when all is well.
     """
@@ -152,6 +159,8 @@ class Champion:
         if found is not None and (now is None or now.served != found):
             if self._was_refused(found):
                 return
+            if role == "champion":
+                await asyncio.to_thread(keep_served, self._config, self._problem, found, "next")
             await self._change(found, role)
             now = self._in(role)
             if now is None or now.served != found:
@@ -162,7 +171,7 @@ class Champion:
 
     async def _watch(self) -> None:
         """Load what the files name, where that has changed."""
-        roles: tuple[Role, ...] = ("champion", "challenger")
+        roles: tuple[Role, ...] = ("next", "champion", "challenger")
         for role in roles:
             changed = await asyncio.to_thread(_changed_at, pointer(self._config, self._problem, role))
             if changed == self._seen.get(role):
@@ -170,10 +179,20 @@ class Champion:
             self._seen[role] = changed
             found = await asyncio.to_thread(served, self._config, self._problem, role)
             now = self._in(role)
-            if found is None and role == "challenger":
+            if role == "next":
+                if found is not None and not self._turn.is_held:  # who announced it is loading it
+                    await self._prepare(found)
+            elif found is None and role == "challenger":
                 self.challenger = None
             elif found is not None and (now is None or now.served != found):
                 await self._change(found, role)
+
+    async def _prepare(self, found: Served) -> None:
+        """Have an announced champion in memory when its turn comes."""
+        try:
+            self.previous = await self._load(found)
+        except (LablineError, OSError) as error:  # it will not be served: who announced it finds the same
+            logger.warning("version {} cannot be made ready: {}", found.version, error)
 
     def _in(self, role: Role) -> Loaded | None:
         return self.current if role == "champion" else self.challenger
@@ -205,7 +224,7 @@ class Champion:
         if role == "challenger":
             self.challenger = loaded
         else:
-            self.previous, self.current = self.current, loaded
+            self.previous, self.current = self.current, replace(loaded, since=datetime.now(UTC))
             self._say(None)
         data = loaded.bundle.manifest.data.kind
         logger.info("{} of {}: version {} (trained on {} data)", role, self._problem, found.version, data)

@@ -14,7 +14,7 @@ from labline.errors import BundleError, LablineError
 from labline.model.bundle import Bundle
 from labline.model.registry import Registry, Version
 
-Role = Literal["champion", "challenger"]
+Role = Literal["champion", "challenger", "next"]  # next: announced, so that all servers have it in memory in time
 
 
 @dataclass(frozen=True)
