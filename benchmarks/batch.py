@@ -41,6 +41,7 @@ def prepare(root: Path, rows: int, kinds: tuple[str, ...] = KINDS) -> None:
     for family in FAMILIES:
         workspace = root / family
         shutil.copytree(ROOT / "problems", workspace / "problems")
+        (workspace / "problems" / "obesity" / "features.py").unlink()  # the pandas pipeline has none either
         training = {"families": [family], "folds": 2, "selection": "none", "trials": 0, "blend": False, "seeds": 1}
         (workspace / "labline.yaml").write_text(yaml.safe_dump({"training": training | {"explained_rows": 0}}))
         config = load(workspace)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import chain
 from typing import Any, Literal, Self, TypeAlias
 
@@ -119,6 +120,10 @@ class Encoder:
         """Names of the matrix's columns."""
         return tuple(chain.from_iterable(block.names for block in self.state.blocks))
 
+    @cached_property
+    def _width(self) -> int:
+        return len(self.feature_names)
+
     @property
     def categorical_features(self) -> tuple[int, ...]:
         """Positions of the matrix's columns that hold category codes."""
@@ -136,11 +141,15 @@ class Encoder:
             columns: all that it reads.
             repeated: those of them whose distinct values are known; each of these is encoded once.
         """
-        parts = [_transformed(block, columns, repeated or {}) for block in self.state.blocks]
+        parts = (_transformed(block, columns, repeated or {}) for block in self.state.blocks)
         if self.is_sparse:
             return sparse.hstack([sparse.csr_matrix(part) for part in parts], format="csr")
-        rows = len(next(iter(columns.values())))
-        return np.concatenate(parts, axis=1) if parts else np.zeros((rows, 0))
+        matrix = np.empty((len(next(iter(columns.values()))), self._width))
+        at = 0
+        for part in parts:  # each into its place: all of them at once would be the matrix twice
+            matrix[:, at : at + part.shape[1]] = part
+            at += part.shape[1]
+        return matrix
 
 
 def _transformed(block: Block, columns: Columns, repeated: Mapping[str, Repeated]) -> Part:

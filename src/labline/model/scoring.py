@@ -34,7 +34,7 @@ def predictions_table(bundle: Bundle, scores: Scores, ids: pa.Array | None) -> p
     decisions = bundle.task.decisions(scores)
     numbers = scores if bundle.task.classes else bundle.task.intervals(scores)
     figures = [] if numbers is None else list(numbers.T)
-    columns = [decisions if decisions.dtype.kind == "f" else decisions.tolist(), *figures]
+    columns = [decisions, *figures]
     with_id = [] if ids is None else [ids.cast(pa.string())]
     arrays = [pa.array(column, kind) for column, kind in zip(columns, schema.types[len(with_id) :], strict=True)]
     return pa.table([*with_id, *arrays], schema=schema)

@@ -146,7 +146,7 @@ class Delimited(Source):
         place = max(start, self.begins)
         skip(text, place)
         for cut in cuts(text, place, SIZE, self.separator):
-            if cut.content.strip(b"\r\n"):
+            if not cut.content.isspace() or cut.content.strip(b"\r\n"):
                 yield Block(cut.content, cut.end)
 
     def batch(self, block: Block) -> Batch | None:
@@ -241,7 +241,7 @@ class JsonLines(Source):
         text = utf8(self.stream, self.reading.dialect.encoding)
         skip(text, start)
         for cut in cuts(text, start, SIZE):
-            if cut.content.strip():
+            if not cut.content.isspace():
                 yield Block(cut.content, cut.end, cut.content.count(b"\n"))
 
     def batch(self, block: Block) -> Batch | None:
