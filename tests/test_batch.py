@@ -19,7 +19,7 @@ import pytest
 from labline import pipeline
 from labline.config import Config
 from labline.contract import Problem
-from labline.data.batches import reading
+from labline.data.batches import reading, text_sources
 from labline.errors import DataError
 from labline.model.bundle import Bundle
 from tests.server import environment
@@ -56,7 +56,7 @@ def write(tmp_path: Path) -> Write:
 
 @pytest.fixture(autouse=True)
 def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "SIZE", 4000)
+    monkeypatch.setattr(text_sources, "SIZE", 4000)
     monkeypatch.setattr(reading, "ROWS", 60)
 
 
@@ -151,11 +151,11 @@ CHILD = """
 import sys
 from pathlib import Path
 from labline.config import load
-from labline.data.batches import reading, unfinished
+from labline.data.batches import reading, text_sources, unfinished
 from labline.model.bundle import Bundle
 from labline.pipeline.predicting import predict_file
 
-reading.SIZE, reading.ROWS, unfinished.JOURNAL_SECONDS = 1000, 10, 0.0
+text_sources.SIZE, reading.ROWS, unfinished.JOURNAL_SECONDS = 1000, 10, 0.0
 root, bundle, source, target, invalid = sys.argv[1:]
 predict_file(load(Path(root)), Bundle.load(Path(bundle)), source, target, invalid=invalid)
 """

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from labline.data.batches.judging import Judged
     from labline.data.batches.places import Goal
-    from labline.data.batches.reading import Block, Source
+    from labline.data.batches.source import Block, Source
     from labline.data.batches.unfinished import Unfinished
 
 Invalid = Literal["refuse", "skip"]

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from labline.contract import Problem
-from labline.data.batches import reading
+from labline.data.batches import reading, text_sources
 from labline.data.batches.judging import judged
 from labline.data.batches.reading import Source, open_source
 from labline.model.pyfunc import columns_of
@@ -51,7 +51,7 @@ def both(source: Source, problem: Problem, start: int = 0) -> None:
 def test_text_is_read_alike_whatever_its_columns_hold(
     tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "SIZE", size)
+    monkeypatch.setattr(text_sources, "SIZE", size)
     problem = make_problem()
     (tmp_path / "rows.csv").write_text(TEXT, encoding="utf-8")
     with open_source(str(tmp_path / "rows.csv"), problem) as source:
@@ -62,7 +62,7 @@ def test_text_is_read_alike_whatever_its_columns_hold(
 def test_files_with_types_of_their_own_are_read_alike(
     tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "SIZE", 100)
+    monkeypatch.setattr(text_sources, "SIZE", 100)
     monkeypatch.setattr(reading, "ROWS", 2)
     problem = make_problem()
     frame = pd.DataFrame(
