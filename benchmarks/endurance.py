@@ -132,18 +132,18 @@ def change(root: str, number: int) -> float:
     return time.time()
 
 
-async def changes(root: Path, until: float, database: Forwarder, processes: ProcessPoolExecutor) -> tuple[int, int]:
+async def changes(root: Path, until: float, processes: ProcessPoolExecutor) -> tuple[int, int]:
     """Twenty changes of the champion over the time, and how many were not possible as the database was away."""
     done = refused = 0
-    every = (until - time.monotonic()) / (CHANGES + 1)
-    while done < CHANGES and time.monotonic() < until:
+    while done < CHANGES and (left := until - time.monotonic()) > 0:
+        due = time.monotonic() + left / (CHANGES - done + 2)  # what the outage cost is made up for
         try:
             await asyncio.get_running_loop().run_in_executor(processes, change, str(root), 2 - done % 2)
             done += 1
         except Exception as error:  # noqa: BLE001 - told
             refused += 1
             print(f"  a promotion was refused: {str(error)[:100]}", flush=True)
-        await asyncio.sleep(every / 2 if refused and not database._open else every * 0.8)
+        await asyncio.sleep(max(0.0, due - time.monotonic()))
     return done, refused
 
 
@@ -175,7 +175,7 @@ async def run(seconds: float, root: Path, address: str) -> None:
         request = b"POST /predict HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b"
         seen, until = Seen(), time.monotonic() + seconds
         clients = [client(port, request % (len(body), body), until, seen) for _ in range(CONNECTIONS)]
-        at_work = asyncio.gather(*clients, changes(root, until, database, processes))
+        at_work = asyncio.gather(*clients, changes(root, until, processes))
         await asyncio.sleep(seconds * 0.3)
         database.close()
         print(f"  the database is away for {seconds * 0.1:.0f} s", flush=True)
@@ -198,7 +198,7 @@ def told(seen: Seen, seconds: float, done: int, refused: int, address: str) -> N
     """The figures."""
     with open_database(address).connect() as connection:
         counted = connection.execute(text("SELECT prediction_id, count(*) FROM predictions GROUP BY 1")).all()
-    counts = dict(row._tuple() for row in counted)
+    counts = {row[0]: row[1] for row in counted}
     missing = [one for one in seen.ids if one not in counts]
     print(f"requests/s                     {len(seen.ids) / seconds:,.0f}")
     print(f"answers                        {dict(seen.statuses)}")
