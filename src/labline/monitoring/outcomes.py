@@ -160,11 +160,12 @@ def _label_figures(outcomes: Outcomes, count: int) -> dict[str, Estimate]:
     right, given, true = np.array(
         [[outcomes.cells.get(f"{kind},{label}", 0) for label in range(count)] for kind in kinds], dtype=np.float64
     )
-    each = 2 * right / np.maximum(given + true, 1)
+    # of each label, how many rows are: rightly given, wrongly given, missed, rightly left out
+    counts = np.stack([right, given - right, true - right, outcomes.rows - given - true + right], axis=1)
+    draws = np.random.default_rng(SEED).multinomial(outcomes.rows, counts / outcomes.rows, (DRAWS, count))
+    metrics = {"f1_weighted": _labels_f1_weighted, "f1_micro": _labels_f1_micro, "f1_macro": _labels_f1_macro}
     return {
-        "f1_weighted": Estimate(value=float((each * true).sum() / max(true.sum(), 1))),
-        "f1_micro": Estimate(value=float(2 * right.sum() / max(given.sum() + true.sum(), 1))),
-        "f1_macro": Estimate(value=float(each.mean())),
+        **{name: _interval(metric(counts[None]), metric(draws)) for name, metric in metrics.items()},
         "jaccard": _mean(outcomes, "jaccard"),
         "log_loss": _mean(outcomes, "log_loss"),
     }
@@ -207,9 +208,13 @@ def _drawn(counts: NDArray[np.float64], metrics: Mapping[str, Metric]) -> dict[s
     draws = draws.reshape(DRAWS, *counts.shape)
     figures = {}
     for name, metric in metrics.items():
-        low, high = np.nanquantile(metric(draws), [0.025, 0.975])
-        figures[name] = Estimate(value=float(metric(counts[None])[0]), low=float(low), high=float(high))
+        figures[name] = _interval(metric(counts[None]), metric(draws))
     return figures
+
+
+def _interval(metric: NDArray[np.float64], drawn: NDArray[np.float64]) -> Estimate:
+    low, high = np.nanquantile(drawn, [0.025, 0.975])
+    return Estimate(value=float(metric[0]), low=float(low), high=float(high))
 
 
 def _accuracy(tables: NDArray[Any]) -> NDArray[np.float64]:
@@ -229,6 +234,24 @@ def _f1_weighted(tables: NDArray[Any]) -> NDArray[np.float64]:
 def _f1_macro(tables: NDArray[Any]) -> NDArray[np.float64]:
     """A class that is neither given nor true counts as 0, as everywhere in Labline."""
     return np.asarray(_f1_by_class(tables).mean(axis=1))
+
+
+def _labels_f1(counts: NDArray[Any]) -> NDArray[np.float64]:
+    right, wrong, missed = counts[..., 0], counts[..., 1], counts[..., 2]
+    return np.asarray(2 * right / np.maximum(2 * right + wrong + missed, 1))
+
+
+def _labels_f1_weighted(counts: NDArray[Any]) -> NDArray[np.float64]:
+    true = counts[..., 0] + counts[..., 2]
+    return np.asarray((_labels_f1(counts) * true).sum(axis=1) / np.maximum(true.sum(axis=1), 1))
+
+
+def _labels_f1_micro(counts: NDArray[Any]) -> NDArray[np.float64]:
+    return np.asarray(_labels_f1(counts.sum(axis=1)))
+
+
+def _labels_f1_macro(counts: NDArray[Any]) -> NDArray[np.float64]:
+    return np.asarray(_labels_f1(counts).mean(axis=1))
 
 
 def _roc_auc(ranks: NDArray[Any]) -> NDArray[np.float64]:
