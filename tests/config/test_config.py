@@ -482,6 +482,18 @@ def test_what_libraries_log_is_in_the_same_log(own_log: None, capsys: pytest.Cap
     assert found == [("INFO", "5 rows"), ("Level 35", "a level of its own"), ("WARNING", "of use")]
 
 
+def test_a_library_that_was_interrupted_need_not_say_so(own_log: None, capsys: pytest.CaptureFixture[str]) -> None:
+    configure(Logging(level="INFO", format="human"))
+    for error in (KeyboardInterrupt(), ValueError("of use")):
+        try:
+            raise error
+        except (KeyboardInterrupt, ValueError):
+            logging.getLogger("some.pool").exception("a connection was given back unwillingly")
+    logged = capsys.readouterr().err
+    assert "KeyboardInterrupt" not in logged
+    assert logged.count("given back unwillingly") == 1
+
+
 def test_the_level_is_the_one_configured(own_log: None, capsys: pytest.CaptureFixture[str]) -> None:
     configure(Logging(level="ERROR", format="human"))
     logger.warning("too low")

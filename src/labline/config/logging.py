@@ -53,6 +53,8 @@ class _ToLoguru(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Log the record at its own level, as coming from its own caller."""
+        if record.exc_info and isinstance(record.exc_info[1], KeyboardInterrupt):
+            return  # whoever was interrupted raises it again, and the command's last line tells it
         frame, depth = inspect.currentframe(), 0
         while frame and (depth == 0 or frame.f_code.co_filename == logging.__file__):
             frame, depth = frame.f_back, depth + 1
