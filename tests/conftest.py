@@ -8,7 +8,6 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-import mlflow
 import pandas as pd
 import pytest
 import yaml
@@ -101,6 +100,8 @@ def trained_template(tmp_path_factory: pytest.TempPathFactory, sample: dict[str,
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An MLflow store with its tables and nothing else: to make them takes it seconds, for every workspace."""
+    import mlflow  # after ours, which tell it how to behave
+
     shared = tmp_path_factory.getbasetemp()
     file = (shared.parent if os.environ.get("PYTEST_XDIST_WORKER") else shared) / "empty" / "mlflow.db"
     with FileLock(file.parent.with_suffix(".lock")):
