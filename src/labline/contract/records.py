@@ -37,7 +37,7 @@ def request_model(problem: Problem) -> type[BaseModel]:
     }
     if problem.id is not None:
         limits = Field(ge=-(2**63), lt=2**63)  # else 1,001 digits would pass as a number
-        number = Annotated[int, limits, BeforeValidator(_no_boolean)]
+        number = Annotated[int, limits, BeforeValidator(_no_boolean_or_text)]
         text = Annotated[str, Field(max_length=NAME_LENGTH_MAX)]
         fields["row_id"] = (
             number | text | None,
@@ -77,8 +77,8 @@ def _number(column: NumberColumn) -> Any:
     return Annotated[kind, AfterValidator(_whole)] if column.type == "integer" else kind
 
 
-def _no_boolean(value: Any) -> Any:
-    if isinstance(value, bool):
+def _no_boolean_or_text(value: Any) -> Any:
+    if isinstance(value, bool | str):  # a text of digits stays one: 007 is not 7
         raise PydanticCustomError("int_type", "Input should be a whole number")
     return value
 
