@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from labline.model.families import FAMILIES, Fit, LightGBM, Linear
+from labline.model.families import FAMILIES, Fit, LightGBM, Linear, XGBoost
 from labline.model.families.linear import ROWS_MAX, LinearMember
+from labline.model.families.margins import Margins
 from labline.model.tasks import Target, Task, task_of
 from tests.model.test_tasks import BINARY, MULTICLASS, MULTILABEL, REGRESSION, problem
 
@@ -202,3 +203,31 @@ def test_boosting_hundreds_of_labels_in_seconds_is_not_tried() -> None:
     assert LightGBM().affordable(60, 100)
     assert not LightGBM().affordable(10, 100)
     assert Linear().affordable(0.001, 100)
+
+
+# XGBoost
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_few_rows_that_do_not_reach_xgboosts_library_get_its_sums_to_the_last_bit(name: str) -> None:
+    task, target = TARGETS[name]
+    rows = matrix(wide=False)
+    rows[np.random.default_rng(4).random(rows.shape) < 0.2] = np.nan  # goes left at some nodes, right at others
+    member = XGBoost().fit(fit(task, rows, target, rounds=60))
+    assert member.booster is not None
+    theirs = member.booster.inplace_predict(rows, predict_type="margin").reshape(ROWS, -1)
+    assert Margins.of(member.booster)(rows).tobytes() == theirs.tobytes()
+    among_others, alone = member.predict(rows), [member.predict(rows[at : at + 1]) for at in range(ROWS)]
+    assert np.concatenate(alone).tobytes() == among_others.tobytes()
+    raw = member.booster.inplace_predict(rows).reshape(among_others.shape)
+    np.testing.assert_allclose(among_others, raw, rtol=1e-5, atol=1e-6)
+
+
+def test_a_single_row_is_answered_without_a_call_of_xgboosts_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    task, target = TARGETS["multiclass"]
+    rows = matrix(wide=False)
+    member = XGBoost().fit(fit(task, rows, target, rounds=20))
+    wanted = member.predict(rows)
+    assert member.booster is not None
+    monkeypatch.setattr(type(member.booster), "inplace_predict", None)
+    assert member.predict(rows[3:4]).tobytes() == wanted[3:4].tobytes()
