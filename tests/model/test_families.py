@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -203,6 +204,21 @@ def test_boosting_hundreds_of_labels_in_seconds_is_not_tried() -> None:
     assert LightGBM().affordable(60, 100)
     assert not LightGBM().affordable(10, 100)
     assert Linear().affordable(0.001, 100)
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_few_rows_get_the_bits_of_lightgbms_own_predict_on_many_threads_at_a_time(name: str) -> None:
+    task, target = TARGETS[name]
+    rows = matrix(wide=False)
+    rows[::9, 1] = np.nan
+    rows[:, 4] = np.arange(ROWS) % 5  # a category's codes
+    member = LightGBM().fit(Fit(task, rows, target, categorical=(4,), seed=7, rounds=40))
+    theirs = [booster.predict(rows, num_threads=1) for booster in member.boosters]
+    wanted = np.column_stack(theirs) if member.by_label else np.asarray(theirs[0])
+    with ThreadPoolExecutor(4) as threads:
+        alone = list(threads.map(lambda at: member.predict(rows[at : at + 1]), range(ROWS)))
+    assert np.concatenate(alone).tobytes() == wanted.tobytes()
+    assert member.predict(np.asfortranarray(rows[:40])).tobytes() == wanted[:40].tobytes()
 
 
 # XGBoost

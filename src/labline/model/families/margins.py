@@ -54,10 +54,10 @@ class Margins:
         numbers = _dense(matrix)
         missing = np.isnan(numbers)
         rows = np.concatenate([np.where(missing, np.float32(side), numbers) for side in (-np.inf, np.inf)], axis=1)
-        outputs = len(self.base)
         found = [self.values.take(leaves) for leaves in self.trees.leaves(rows)]
         steps = np.concatenate([np.repeat(self.base[:, None], len(rows), axis=1), *found])
-        sums: NDArray[np.float32] = np.add.accumulate(steps.reshape(-1, outputs, len(rows)), axis=0)[-1]
+        by_round = np.reshape(steps, (-1, len(self.base), len(rows)))
+        sums: NDArray[np.float32] = np.add.accumulate(by_round, axis=0)[-1]
         return sums.T
 
 
