@@ -74,7 +74,7 @@ class LightGBMMember(Member):
     @classmethod
     def load(cls, folder: Path) -> Self:
         """The boosters that were saved in the folder; they give the same answers to the last bit."""
-        import lightgbm  # it brings pandas and scikit-learn where they are installed: half of what the API loads
+        import lightgbm
 
         by_label = not (folder / cls.file_name).is_file()
         files = sorted(folder.glob("lightgbm-*.txt")) if by_label else [folder / cls.file_name]
