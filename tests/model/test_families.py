@@ -239,6 +239,17 @@ def test_few_rows_that_do_not_reach_xgboosts_library_get_its_sums_to_the_last_bi
     np.testing.assert_allclose(among_others, raw, rtol=1e-5, atol=1e-6)
 
 
+def test_of_many_classes_too_a_row_gets_the_same_bits_from_xgboost_alone_among_few_and_among_many() -> None:
+    task = task_of(problem("multiclass", *"abcdefghijkl"))
+    rows = matrix(wide=False)
+    target = np.digitize(SIGNAL[:, 0], np.quantile(SIGNAL[:, 0], np.linspace(0, 1, 13)[1:-1]))
+    member = XGBoost().fit(fit(task, rows, target, rounds=10))
+    every = member.predict(rows)
+    for step in (1, 7):
+        some = [member.predict(rows[at : at + step]) for at in range(0, 350, step)]
+        assert np.concatenate(some).tobytes() == every[:350].tobytes()
+
+
 def test_a_single_row_is_answered_without_a_call_of_xgboosts_library(monkeypatch: pytest.MonkeyPatch) -> None:
     task, target = TARGETS["multiclass"]
     rows = matrix(wide=False)

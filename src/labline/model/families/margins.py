@@ -57,8 +57,8 @@ class Margins:
         found = [self.values.take(leaves) for leaves in self.trees.leaves(rows)]
         steps = np.concatenate([np.repeat(self.base[:, None], len(rows), axis=1), *found])
         by_round = np.reshape(steps, (-1, len(self.base), len(rows)))
-        sums: NDArray[np.float32] = np.add.accumulate(by_round, axis=0)[-1]
-        return sums.T
+        # in the order of the library's, for NumPy adds up a row's numbers by how they lie in memory
+        return np.ascontiguousarray(np.add.accumulate(by_round, axis=0)[-1].T)
 
 
 def _tree(said: dict[str, Any], features: int) -> Tree:
