@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -62,13 +63,15 @@ def test_a_class_that_no_row_has_keeps_its_place() -> None:
     assert not raw[:, [1, 3]].any()
 
 
-def test_a_number_between_a_threshold_and_the_next_float32_goes_where_scikit_learn_sends_it() -> None:
-    low, high = np.float32(100), np.nextafter(np.float32(100), np.float32(101))
-    rows = np.array([[low], [high]])
-    tree = DecisionTreeRegressor().fit(rows, [0.0, 1.0])
-    assert low < tree.tree_.threshold[0] < high  # and the nearest float32 is the higher one, or the lower
-    assert TreesMember.of(tree, 0, vector=True).predict(rows).tolist() == [0.0, 1.0]
-    assert TreesMember.of(tree, 0, vector=True).predict(rows - (high - low)).tolist() == [0.0, 0.0]
+def test_neighbouring_float32_on_both_sides_of_a_threshold_go_where_scikit_learn_sends_them() -> None:
+    numbers = [np.float32(100)]
+    for _ in range(2):
+        numbers.append(np.nextafter(numbers[-1], np.float32(101)))
+    for low, high in pairwise(numbers):  # the float32 nearest to the threshold is once the lower, once the higher one
+        rows = np.array([[low], [high]])
+        tree = DecisionTreeRegressor().fit(rows, [0.0, 1.0])
+        assert low < tree.tree_.threshold[0] < high
+        assert TreesMember.of(tree, 0, vector=True).predict(rows).tolist() == [0.0, 1.0]
 
 
 @pytest.mark.parametrize("cells", [1, 40, 2**20])
