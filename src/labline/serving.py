@@ -65,7 +65,9 @@ def serve(config: Config, problem: str, *, when_ready: Callable[[str], None] | N
 def _app(config: Config, problem: str) -> FastAPI:
     """What each process serves."""
     from labline.api import create_app
+    from labline.api.absent import keep_absent
 
+    keep_absent()
     if multiprocessing.parent_process() is not None:
         configure(config.logging)
         threading.Thread(target=_end_with_parent, name="end-with-parent", daemon=True).start()

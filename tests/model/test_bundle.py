@@ -99,7 +99,7 @@ def test_it_loads_and_predicts_where_mlflow_pandas_and_scikit_learn_cannot_be_im
 
 def test_it_says_what_it_is(folder: Path, config: Config, problem: Problem) -> None:
     manifest = Bundle.load(folder).manifest
-    assert (manifest.problem, manifest.family, manifest.format) == ("obesity", "lightgbm", 4)
+    assert (manifest.problem, manifest.family, manifest.format) == ("obesity", "lightgbm", 5)
     assert manifest.data.kind == "file"
     assert manifest.data.origin.endswith("train.csv")
     assert manifest.data.seed == config.training.seed

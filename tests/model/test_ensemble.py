@@ -18,7 +18,6 @@ from labline.features import Encoder
 from labline.model.bundle import Bundle, Contents, Manifest, Provenance, write_bundle
 from labline.model.ensemble import Ensemble, Part
 from labline.model.families import FAMILIES, Fit
-from labline.model.families.trees import TreesMember
 from labline.model.tasks import AnswerRule, task_of
 
 ROWS = 300
@@ -126,18 +125,6 @@ def test_a_member_of_a_family_that_is_not_known_is_refused(bundle: Bundle) -> No
     manifest.write_text(manifest.read_text("utf-8").replace('"family": "xgboost"', '"family": "perceptron"'), "utf-8")
     with pytest.raises(BundleError, match="'perceptron' is not known here"):
         Bundle.load(bundle.folder)
-
-
-def test_a_tree_file_that_holds_anything_but_trees_is_not_loaded(tmp_path: Path) -> None:
-    from skops import io
-
-    class Stranger:
-        """Of no library."""
-
-    io.dump(Stranger(), tmp_path / "trees.skops")
-    (tmp_path / "trees.json").write_text('{"classes": 3, "vector": false}', encoding="utf-8")
-    with pytest.raises(BundleError, match="Stranger, which no model of ours is made of"):
-        TreesMember.load(tmp_path)
 
 
 @pytest.mark.parametrize("loss", ["MultiClass", "Logloss", "RMSE", "MultiLogloss"])

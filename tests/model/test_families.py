@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from labline.model.families import FAMILIES, Fit, LightGBM, Linear
+from labline.model.families import FAMILIES, Fit, LightGBM, Linear, XGBoost
 from labline.model.families.linear import ROWS_MAX, LinearMember
+from labline.model.families.margins import Margins
 from labline.model.tasks import Target, Task, task_of
 from tests.model.test_tasks import BINARY, MULTICLASS, MULTILABEL, REGRESSION, problem
 
@@ -202,3 +204,57 @@ def test_boosting_hundreds_of_labels_in_seconds_is_not_tried() -> None:
     assert LightGBM().affordable(60, 100)
     assert not LightGBM().affordable(10, 100)
     assert Linear().affordable(0.001, 100)
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_few_rows_get_the_bits_of_lightgbms_own_predict_on_many_threads_at_a_time(name: str) -> None:
+    task, target = TARGETS[name]
+    rows = matrix(wide=False)
+    rows[::9, 1] = np.nan
+    rows[:, 4] = np.arange(ROWS) % 5  # a category's codes
+    member = LightGBM().fit(Fit(task, rows, target, categorical=(4,), seed=7, rounds=40))
+    theirs = [booster.predict(rows, num_threads=1) for booster in member.boosters]
+    wanted = np.column_stack(theirs) if member.by_label else np.asarray(theirs[0])
+    with ThreadPoolExecutor(4) as threads:
+        alone = list(threads.map(lambda at: member.predict(rows[at : at + 1]), range(ROWS)))
+    assert np.concatenate(alone).tobytes() == wanted.tobytes()
+    assert member.predict(np.asfortranarray(rows[:40])).tobytes() == wanted[:40].tobytes()
+
+
+# XGBoost
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_few_rows_that_do_not_reach_xgboosts_library_get_its_sums_to_the_last_bit(name: str) -> None:
+    task, target = TARGETS[name]
+    rows = matrix(wide=False)
+    rows[np.random.default_rng(4).random(rows.shape) < 0.2] = np.nan  # goes left at some nodes, right at others
+    member = XGBoost().fit(fit(task, rows, target, rounds=60))
+    assert member.booster is not None
+    theirs = member.booster.inplace_predict(rows, predict_type="margin").reshape(ROWS, -1)
+    assert Margins.of(member.booster)(rows).tobytes() == theirs.tobytes()
+    among_others, alone = member.predict(rows), [member.predict(rows[at : at + 1]) for at in range(ROWS)]
+    assert np.concatenate(alone).tobytes() == among_others.tobytes()
+    raw = member.booster.inplace_predict(rows).reshape(among_others.shape)
+    np.testing.assert_allclose(among_others, raw, rtol=1e-5, atol=1e-6)
+
+
+def test_of_many_classes_too_a_row_gets_the_same_bits_from_xgboost_alone_among_few_and_among_many() -> None:
+    task = task_of(problem("multiclass", *"abcdefghijkl"))
+    rows = matrix(wide=False)
+    target = np.digitize(SIGNAL[:, 0], np.quantile(SIGNAL[:, 0], np.linspace(0, 1, 13)[1:-1]))
+    member = XGBoost().fit(fit(task, rows, target, rounds=10))
+    every = member.predict(rows)
+    for step in (1, 7):
+        some = [member.predict(rows[at : at + step]) for at in range(0, 350, step)]
+        assert np.concatenate(some).tobytes() == every[:350].tobytes()
+
+
+def test_a_single_row_is_answered_without_a_call_of_xgboosts_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    task, target = TARGETS["multiclass"]
+    rows = matrix(wide=False)
+    member = XGBoost().fit(fit(task, rows, target, rounds=20))
+    wanted = member.predict(rows)
+    assert member.booster is not None
+    monkeypatch.setattr(type(member.booster), "inplace_predict", None)
+    assert member.predict(rows[3:4]).tobytes() == wanted[3:4].tobytes()

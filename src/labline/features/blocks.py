@@ -62,7 +62,9 @@ class Scale(BaseModel):
 
     def apply(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """The values, centred and divided."""
-        return np.nan_to_num((values - self.mean) / self.deviation, nan=0.0)
+        scaled = (values - self.mean) / self.deviation
+        # of a single row, to look takes a third of the time
+        return scaled if np.isfinite(scaled).all() else np.nan_to_num(scaled, nan=0.0)
 
 
 class NumberBlock(_Block):

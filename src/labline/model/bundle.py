@@ -78,7 +78,7 @@ class Manifest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    format: Literal[4] = 4
+    format: Literal[5] = 5
     problem: str
     family: str = ""
     members: tuple[MemberEntry, ...] = ()

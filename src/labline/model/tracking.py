@@ -38,7 +38,7 @@ PARENT = "mlflow.parentRunId"
 SELECTION = "selection"  # folder of a family's run
 # What loading the bundle needs besides Labline itself, which is installed from its own checkout.
 REQUIREMENTS = ("numpy", "pandas", "pydantic", "pyyaml", "scipy")
-LIBRARIES = {"lightgbm": "lightgbm", "xgboost": "xgboost-cpu", "decision_tree": "skops", "random_forest": "skops"}
+LIBRARIES = {"lightgbm": "lightgbm", "xgboost": "xgboost-cpu"}
 
 
 @dataclass(frozen=True)

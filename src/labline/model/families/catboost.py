@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from optuna.trial import BaseTrial
 
 CELLS = 2**21  # rows × trees × outputs looked at in one go
+FEW_ROWS = 64  # up to which a step a tree costs more than its sums
 OBJECTIVES: dict[Link, str] = {"softmax": "MultiClass", "sigmoid": "Logloss", "identity": "RMSE"}
 
 
@@ -83,11 +84,14 @@ class CatBoostMember(Member):
         features, borders, leaves = self._trees
         dense = sparse.csr_matrix(matrix).toarray() if sparse.issparse(matrix) else matrix
         rows = np.asarray(dense, dtype=np.float32)
+        # tree after tree in both ways below, so that a row gets the same bits alone and among others
         leaf = np.zeros((len(rows), len(features)), dtype=np.intp)
         for level in range(features.shape[1]):
             leaf |= (rows[:, features[:, level]] > borders[:, level]).astype(np.intp) << level
+        if len(rows) <= FEW_ROWS:
+            found = leaves[np.arange(len(leaves))[:, None], leaf.T]
+            return np.asarray(np.add.accumulate(found, axis=0, out=found)[-1])
         sums = np.zeros((len(rows), leaves.shape[2]))
-        # tree after tree, so that a row gets the same bits alone and among others
         for values, chosen in zip(leaves, leaf.T, strict=True):
             sums += values[chosen]
         return sums

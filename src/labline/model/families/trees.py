@@ -1,12 +1,12 @@
-"""A decision tree (Breiman et al. 1984) and a random forest (Breiman 2001), by scikit-learn; no pickle."""
+"""A decision tree (Breiman et al. 1984) and a random forest (Breiman 2001): grown by scikit-learn, walked without."""
 
 from __future__ import annotations
 
-import json
 from abc import abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,30 +15,60 @@ from scipy import sparse
 from labline.errors import BundleError
 from labline.features import Encoding, Matrix
 from labline.model.families.base import Family, Fit, Member
+from labline.model.families.walking import Tree, Trees
 
 if TYPE_CHECKING:
     from optuna.trial import BaseTrial
 
-ALLOWED = ("sklearn.tree._tree.Tree",)  # what a file may hold besides what skops trusts by itself
 GROWN_AT_ONCE = 10  # trees of a forest, between two looks at the clock
 ROWS_MAX = 100_000  # of more rows these are drawn: a forest of full trees on millions would fill the memory
+BLOCK_ROWS = 2**14  # looked at together
+BLOCK_CELLS = 2**22  # rows × features looked at together
 
 
 @dataclass(frozen=True)
 class TreesMember(Member):
-    """A fitted estimator of scikit-learn.
+    """Trees, and what is in their leaves; NumPy's npz is its format. Predicting needs no scikit-learn.
 
     Attributes:
-        estimator: of values, of labels as zeros and ones, or of classes.
-        classes: of a classifier: how many the task has; 0 for the others.
+        trees: as arrays.
+        values: shares of the classes, or means, shape (leaves, outputs).
+        gains: how much each feature's splits lessen the impurity, shape (features,).
         vector: the task wants one number a row.
     """
 
-    estimator: Any
-    classes: int
+    trees: Trees
+    values: NDArray[np.float64]
+    gains: NDArray[np.float64]
     vector: bool
-    file_name: ClassVar[str] = "trees.skops"
-    about_name: ClassVar[str] = "trees.json"
+    file_name: ClassVar[str] = "trees.npz"
+
+    @classmethod
+    def of(cls, estimator: Any, classes: int, *, vector: bool) -> Self:
+        """From a fitted tree or forest of scikit-learn.
+
+        Args:
+            estimator: of values, of labels as zeros and ones, or of classes.
+            classes: of a classifier: how many the task has; 0 for the others.
+            vector: the task wants one number a row.
+        """
+        alone = hasattr(estimator, "tree_")
+        grown = [estimator.tree_] if alone else [one.tree_ for one in estimator.estimators_]
+        trees, leaves = Trees.of(
+            Tree(tree.children_left, tree.children_right, tree.feature, _rounded_down(tree.threshold)) for tree in grown
+        )
+        values = np.concatenate(
+            [tree.value[own].reshape(len(own), -1) for tree, own in zip(grown, leaves, strict=True)]
+        )
+        if classes:
+            shares = np.zeros((len(values), classes))
+            shares[:, estimator.classes_.astype(np.intp)] = values
+            values = shares
+        if classes and alone:
+            # a leaf where a class was not met does not rule it out: Laplace's correction (Provost and Domingos 2003)
+            met = estimator.tree_.weighted_n_node_samples[leaves[0]][:, None]
+            values = (met * values + 1) / (met + classes)
+        return cls(trees, values, np.asarray(estimator.feature_importances_, dtype=np.float64), vector)
 
     @property
     def rounds(self) -> int:
@@ -46,50 +76,70 @@ class TreesMember(Member):
         return 0
 
     def predict(self, matrix: Matrix) -> NDArray[np.float64]:
-        """Shares of the rows in the leaves, or their means."""
-        rows = _float32(matrix)
-        if not self.classes:
-            means = np.asarray(self.estimator.predict(rows), dtype=np.float64)
-            return means if self.vector else means.reshape(rows.shape[0], -1)
-        shares = np.zeros((rows.shape[0], self.classes))
-        shares[:, self.estimator.classes_.astype(int)] = self.estimator.predict_proba(rows)
-        if hasattr(self.estimator, "tree_"):
-            # a leaf where a class was not met does not rule it out: Laplace's correction (Provost and Domingos 2003)
-            met = self.estimator.tree_.weighted_n_node_samples[self.estimator.apply(rows)][:, None]
-            shares = (met * shares + 1) / (met + self.classes)
-        return shares[:, 1] if self.vector else shares
+        """Shares of the rows in the leaves, or their means: the mean of all trees."""
+        step = max(1, min(BLOCK_ROWS, BLOCK_CELLS // max(1, matrix.shape[1])))
+        sums = [self._sums(matrix[at : at + step]) for at in range(0, matrix.shape[0], step)]
+        means = np.concatenate([np.zeros((0, self.values.shape[1])), *sums]) / len(self.trees.roots)
+        return means[:, -1] if self.vector else means
+
+    def _sums(self, matrix: Matrix) -> NDArray[np.float64]:
+        """Of some rows, shape (rows, outputs)."""
+        rows = np.asarray(matrix.toarray() if isinstance(matrix, sparse.csr_matrix) else matrix, dtype=np.float32)
+        sums = np.zeros((len(rows), self.values.shape[1]))
+        for leaves in self.trees.leaves(rows):
+            found = self.values.take(leaves, axis=0)
+            found[0] += sums
+            # tree after tree, so that a row gets the same bits alone and among others, and those of scikit-learn
+            sums = np.add.accumulate(found, axis=0, out=found)[-1]
+        return sums
 
     def importances(self) -> NDArray[np.float64]:
         """How much each feature's splits lessen the impurity, shape (features,)."""
-        return np.asarray(self.estimator.feature_importances_, dtype=np.float64)
+        return self.gains
 
     def save(self, folder: Path) -> None:
-        """Write the estimator into the folder."""
-        from skops import io
-
-        io.dump(self.estimator, folder / self.file_name)
-        about = {"classes": self.classes, "vector": self.vector}
-        (folder / self.about_name).write_text(json.dumps(about), encoding="utf-8")
+        """Write the arrays into the folder."""
+        np.savez_compressed(
+            folder / self.file_name,
+            features=self.trees.features.astype(np.int32),
+            thresholds=self.trees.thresholds,
+            left=self.trees.left.astype(np.int32),
+            roots=self.trees.roots,
+            values=self.values,
+            gains=self.gains,
+            vector=np.array(self.vector),
+        )
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """The estimator that was saved in the folder.
+        """The arrays that were saved in the folder.
 
         Raises:
-            BundleError: the file holds a class that is not on the list of those allowed.
+            BundleError: there is no file, or it holds anything but trees.
         """
-        from skops import io
-
         file = folder / cls.file_name
-        strange = sorted(set(io.get_untrusted_types(file=file)) - set(ALLOWED))
-        if strange:
-            raise BundleError(
-                f"it holds {', '.join(strange)}, which no model of ours is made of",
-                where=str(file),
-                mend="do not use it; fetch the bundle again, or train",
-            )
-        about = json.loads((folder / cls.about_name).read_text(encoding="utf-8"))
-        return cls(io.load(file, trusted=list(ALLOWED)), about["classes"], about["vector"])
+        try:
+            with np.load(file, allow_pickle=False) as saved:
+                features, left, roots = (saved[name].astype(np.intp) for name in ("features", "left", "roots"))
+                trees = Trees(features, saved["thresholds"], left, roots)
+                member = cls(trees, saved["values"], saved["gains"], bool(saved["vector"]))
+        except (FileNotFoundError, ValueError, KeyError, BadZipFile) as error:
+            raise _no_trees(file) from error
+        if not trees.hold(len(member.gains), len(member.values)):
+            raise _no_trees(file)
+        return member
+
+
+def _no_trees(file: Path) -> BundleError:
+    return BundleError(
+        "there are no trees in it", where=str(file), mend="do not use it; fetch the bundle again, or train"
+    )
+
+
+def _rounded_down(thresholds: NDArray[np.float64]) -> NDArray[np.float32]:
+    """As float32: the same numbers, which are float32, are above them."""
+    nearest = thresholds.astype(np.float32)
+    return np.where(nearest > thresholds, np.nextafter(nearest, np.float32(-np.inf)), nearest)
 
 
 class _Trees(Family):
@@ -120,7 +170,7 @@ class _Trees(Family):
             weights = None if weights is None else weights[drawn]
         self._grow(estimator, fit, (matrix, target, weights))
         vector = fit.target.ndim == 1 and fit.task.link != "softmax"
-        return TreesMember(estimator, len(fit.task.classes) if of_classes else 0, vector)
+        return TreesMember.of(estimator, len(fit.task.classes) if of_classes else 0, vector=vector)
 
 
 class DecisionTree(_Trees):
@@ -182,7 +232,6 @@ class RandomForest(_Trees):
         while estimator.n_estimators < wanted and not (estimator.n_estimators and fit.is_over):
             estimator.n_estimators = min(wanted, estimator.n_estimators + GROWN_AT_ONCE)
             estimator.fit(matrix, target, sample_weight=weights)
-        estimator.n_jobs = 1  # trees added up in one order: a row gets the same bits alone and among others
         return estimator
 
 

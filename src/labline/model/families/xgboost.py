@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from labline.features import Encoding, Matrix
 from labline.model.families.base import PATIENCE, ROUNDS_MAX, Family, Fit, Member
+from labline.model.families.margins import CELLS_MAX, Margins
 from labline.model.families.outputs import Outputs
 from labline.model.tasks import Link, Target
 
@@ -45,18 +48,34 @@ class XGBoostMember(Member):
         return 0 if self.booster is None else int(self.booster.num_boosted_rounds())
 
     def predict(self, matrix: Matrix) -> NDArray[np.float64]:
-        """Probabilities or values; it computes in float32, so that probabilities are made to add up to one."""
-        given = len(self.outputs.given)
+        """The booster's sums, which it computes in float32, through the link."""
         if self.booster is None:
             return self.outputs.widened(np.zeros((matrix.shape[0], 0)), vector=self.vector)
-        raw = np.asarray(self.booster.inplace_predict(matrix), dtype=np.float64).reshape(matrix.shape[0], -1)
-        if raw.shape[1] > 1 and not self.vector and self._is_softmax:
-            raw = raw / raw.sum(axis=1, keepdims=True)
-        return self.outputs.widened(raw[:, :given], vector=self.vector)
+        sums = self._sums(matrix).astype(np.float64)
+        links = {"softmax": partial(special.softmax, axis=1), "sigmoid": special.expit, "identity": np.asarray}
+        return self.outputs.widened(links[self._link](sums)[:, : len(self.outputs.given)], vector=self.vector)
 
-    @property
-    def _is_softmax(self) -> bool:
-        return self.booster is not None and self.booster.attr("labline_link") == "softmax"
+    def _sums(self, matrix: Matrix) -> NDArray[np.float32]:
+        assert self.booster is not None
+        if matrix.shape[0] <= self._few:
+            return self._margins(matrix)
+        sums = np.asarray(self.booster.inplace_predict(matrix, predict_type="margin"))
+        return sums.reshape(matrix.shape[0], -1)
+
+    @cached_property
+    def _few(self) -> int:
+        """Up to how many rows are not worth a call of the library."""
+        return CELLS_MAX // max(1, self.rounds * len(self.outputs.given))
+
+    @cached_property
+    def _margins(self) -> Margins:
+        assert self.booster is not None
+        return Margins.of(self.booster)
+
+    @cached_property
+    def _link(self) -> str:
+        assert self.booster is not None
+        return str(self.booster.attr("labline_link"))
 
     def importances(self) -> NDArray[np.float64]:
         """Total gain of each feature's splits, shape (features,)."""
@@ -79,7 +98,9 @@ class XGBoostMember(Member):
         features, vector = np.load(folder / "shape.npy", allow_pickle=False).tolist()
         file = folder / cls.file_name
         booster = _read(file.read_bytes()) if file.is_file() else None
-        return cls(booster, bool(vector), Outputs.load(folder), features)
+        member = cls(booster, bool(vector), Outputs.load(folder), features)
+        member.predict(np.zeros((1, features)))  # reads the trees, which the first request would wait for
+        return member
 
 
 def _read(content: bytes) -> xgboost.Booster:

@@ -1,0 +1,79 @@
+"""What is not imported where requests are answered, whatever the family of the champion."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from labline.config import load
+from labline.contract.examples import example_record
+from labline.features import Encoder, read_features
+from labline.model.bundle import Contents, Manifest, Provenance, write_bundle
+from labline.model.ensemble import Ensemble, Part
+from labline.model.families import FAMILIES, Fit
+from labline.model.tasks import AnswerRule, task_of
+from labline.pipeline.champion import Served, keep_served
+from labline.pipeline.data import columns_of
+from labline.pipeline.problem import open_problem
+from tests.server import environment
+
+# the app as a serving process makes it, asked once; then its modules, and whether one can still be imported
+ASKED = """
+import importlib, json, sys
+from labline.config import load
+from labline.serving import _app
+from fastapi.testclient import TestClient
+
+with TestClient(_app(load(), "obesity")) as client:
+    said = client.post("/predict", json=json.loads(sys.stdin.read()))
+there = {name.partition(".")[0] for name in sys.modules} & {"pandas", "sklearn", "mlflow", "catboost", "optuna"}
+try:
+    importlib.import_module("pandas")
+except ModuleNotFoundError as error:
+    print(json.dumps([said.status_code, sorted(there), str(error)]))
+"""
+
+
+def champion_of(family: str, root: Path, frame: pd.DataFrame) -> None:
+    """A small champion of the family, as if this machine had served it before."""
+    config = load(root)
+    problem = open_problem(config, "obesity")
+    task, columns = task_of(problem), columns_of(problem, frame)
+    columns = read_features(root / "problems" / "obesity" / "features.py", problem)(columns)
+    encoder = Encoder.fit(problem, (), FAMILIES[family].encoding, columns)
+    target = task.encode(frame[problem.target])
+    fit = Fit(task, encoder.transform(columns), target, encoder.categorical_features, seed=7, rounds=5)
+    ensemble = Ensemble([Part(family, encoder, FAMILIES[family].fit(fit), 1.0, 7)])
+    data = Provenance(
+        kind="sample", origin="here", sha256="", rows=len(frame), holdout_rows=0, seed=7, holdout_share=0.1
+    )
+    manifest = Manifest(problem="obesity", labline="0", made_at=datetime.now(UTC), data=data)
+    folder = config.settings.models / "cache" / "obesity" / "1-test"
+    write_bundle(folder, Contents(root / "problems" / "obesity", ensemble, AnswerRule(), manifest))
+    keep_served(config, "obesity", Served(1, folder))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_process_that_answers_has_imported_neither_pandas_nor_scikit_learn_nor_mlflow(
+    family: str, workspace: Path, sample: dict[str, pd.DataFrame]
+) -> None:
+    champion_of(family, workspace, sample["train"].head(400))
+    record = example_record(open_problem(load(workspace), "obesity"))
+    said = subprocess.run(
+        [sys.executable, "-c", ASKED],
+        input=json.dumps(record),
+        env=environment(workspace),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    status, there, refused = json.loads(said.stdout.splitlines()[-1])
+    assert (status, there) == (200, [])
+    assert refused == "pandas is not imported in a process that answers requests"
