@@ -1,8 +1,8 @@
-"""Columns together: do they still go with each other as they did, whatever each of them does alone?
+"""Pairs of columns: do they still go up and down together as they did, whatever each of them does alone?
 
-A linear domain classifier over pairs of columns needs of its reference no row, only how each pair goes together there.
-That is kept: van der Waerden's rank correlation of every pair, and its variance. Ranks are taken within the window, so
-that a column that moved as a whole changes nothing here: its own test tells that.
+That needs no row of the reference, only how each pair goes together there. That is kept: van der Waerden's rank
+correlation of every pair, and its variance. Ranks are taken within the window, so that a column that moved as a whole
+changes nothing here: its own test tells that.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ class PairChange(BaseModel):
     deviations: float
 
 
-class Together(BaseModel):
-    """Whether columns go together as they did.
+class Pairs(BaseModel):
+    """Whether pairs of columns go together as they did.
 
     Attributes:
         statistic: the greatest difference of a pair, in standard errors.
@@ -125,7 +125,7 @@ def fit_dependence(values: Values, seed: int = 0) -> Dependence | None:
     )
 
 
-def together(reference: Dependence, values: Values, *, alpha: float, floor: float) -> Together | None:
+def compare_pairs(reference: Dependence, values: Values, *, alpha: float, floor: float) -> Pairs | None:
     """Compare a window with the reference.
 
     Args:
@@ -164,7 +164,7 @@ def together(reference: Dependence, values: Values, *, alpha: float, floor: floa
         for at in order[:SAID_MAX]
         if abs(deviations[at]) > limit
     ]
-    return Together(
+    return Pairs(
         statistic=statistic,
         null_low=0.0,
         null_high=limit,
