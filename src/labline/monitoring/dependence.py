@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from labline.contract import is_missing
+
 SHARE_MIN = 0.05  # of a name that is looked at: of rarer ones a window has too few rows
 NAMES_MAX = 6  # of a column
 FEATURES_MAX = 60  # of all columns: those that go together most
@@ -137,7 +139,7 @@ def compare_pairs(reference: Dependence, values: Values, *, alpha: float, floor:
     Returns:
         None where no pair can be compared.
     """
-    from scipy.stats import norm
+    from scipy import special
 
     known = np.array([feature.column in values for feature in reference.features])
     kept = np.array([known[first] and known[second] for first, second in reference.pairs], dtype=bool)
@@ -152,7 +154,7 @@ def compare_pairs(reference: Dependence, values: Values, *, alpha: float, floor:
     deviations = np.where(np.isfinite(deviations) & (np.abs(now - before) >= floor), deviations, 0.0)
     order = np.argsort(-np.abs(deviations))
     statistic = float(abs(deviations[order[0]]))
-    limit = float(norm.isf(alpha / (2 * len(pairs))))
+    limit = float(-special.ndtri(alpha / (2 * len(pairs))))
     changed = [
         PairChange(
             first=str(reference.features[pairs[at][0]]),
@@ -168,7 +170,7 @@ def compare_pairs(reference: Dependence, values: Values, *, alpha: float, floor:
         statistic=statistic,
         null_low=0.0,
         null_high=limit,
-        p_value=min(1.0, float(2 * len(pairs) * norm.sf(statistic))),
+        p_value=min(1.0, float(2 * len(pairs) * special.ndtr(-statistic))),
         alarm=statistic > limit,
         changed=changed,
     )
@@ -229,7 +231,7 @@ def _normal_scores(values: Values, features: tuple[Feature, ...]) -> NDArray[np.
             ranked = (rankdata(each[known]) - 0.5) / max(known.sum(), 1)
             found = special.ndtri(ranked)
         else:
-            known = np.array([value is not None for value in each], dtype=bool)
+            known = ~is_missing(each)
             found = (each[known] == name).astype(np.float64)
         if len(found) and found.std() > 0:
             scores[known, at] = (found - found.mean()) / found.std()

@@ -211,7 +211,7 @@ def domain_test(reference: Domain, values: Values, *, alpha: float, floor: float
     Returns:
         None where fewer than two columns can be compared, or where hardly a row of the reference is like the window's.
     """
-    from scipy.stats import norm
+    from scipy import special
 
     last = {name: one[-reference.null[-1].rows :] for name, one in values.items()}
     with _one_thread():
@@ -222,14 +222,14 @@ def domain_test(reference: Domain, values: Values, *, alpha: float, floor: float
     size, sizes = np.log(held.rows), np.log([one.rows for one in reference.null])
     middle = float(np.interp(size, sizes, [one.auc for one in reference.null]))
     deviation = held.deviation * float(np.interp(size, sizes, [one.inflation for one in reference.null]))
-    beyond = float(norm.isf(alpha / 2)) * deviation
+    beyond = float(-special.ndtri(alpha / 2)) * deviation
     names = list(reference.rows.columns)
     most = np.argsort(-columns, kind="stable")[:SAID_MAX]
     return Separation(
         auc=auc,
         null_low=max(0.0, middle - beyond),
         null_high=min(1.0, middle + beyond),
-        p_value=float(2 * norm.sf(abs(auc - middle) / deviation)),
+        p_value=float(2 * special.ndtr(-abs(auc - middle) / deviation)),
         alarm=abs(auc - middle) > max(beyond, floor / 2),
         rows=held.rows,
         drawn=reference.rows.drawn,

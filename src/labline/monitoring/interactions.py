@@ -16,7 +16,7 @@ DEGREE_MAX = 3  # of a polynomial of one number's normal scores
 DEGREES_MAX = 4  # of two columns together
 PAIRS_MAX = 1000  # the simplest, of columns by lot where they are more
 TRIPLES_MAX = 500
-BLOCK = 64  # so many at a time stay in the processor's cache
+BLOCK = 128  # so many at a time stay in the processor's cache
 
 
 @dataclass(frozen=True)
@@ -56,14 +56,15 @@ def interactions(codes: Codes, shares: Sequence[NDArray[np.float64]], ranked: Se
     """
     functions, columns, degrees = [np.ones(len(codes), dtype=np.float32)], [-1], [0]
     for at, (share, is_ranked) in enumerate(zip(shares, ranked, strict=True)):
-        found = _orthonormal(share[:-1], is_ranked=is_ranked).astype(np.float32)
+        found = _orthonormal(tuple(share[:-1].tolist()), is_ranked=is_ranked)
         functions += [one[codes[:, at]] for one in found.T]
         columns += [at] * found.shape[1]
         degrees += range(1, found.shape[1] + 1) if is_ranked else [1] * found.shape[1]
     return Interactions(np.array(functions), _products(tuple(columns), tuple(degrees)), np.array(columns))
 
 
-def _orthonormal(shares: NDArray[np.float64], *, is_ranked: bool) -> NDArray[np.float64]:
+@lru_cache(maxsize=256)  # nearly all numbers have the same shares
+def _orthonormal(shares: tuple[float, ...], *, is_ranked: bool) -> NDArray[np.float32]:
     """Functions of one column's cells, shape (cells + 1, functions): of mean 0, variance 1, and uncorrelated.
 
     Of ranks polynomials of normal scores, of names one less than names. Where a value is missing all are 0.
@@ -74,11 +75,11 @@ def _orthonormal(shares: NDArray[np.float64], *, is_ranked: bool) -> NDArray[np.
     scores = special.ndtri((np.arange(cells) + 0.5) / cells)
     basis = np.vander(scores, DEGREE_MAX + 1, increasing=True) if is_ranked else np.eye(cells)
     basis[:, 0] = 1
-    root = np.sqrt(shares / max(shares.sum(), 1e-12))[:, None]
+    root = np.sqrt(np.array(shares) / max(sum(shares), 1e-12))[:, None]
     found, upper = np.linalg.qr(root * basis)
     found = (found * np.where(np.diag(upper) < 0, -1, 1))[:, 1:]  # so that no sign turns where shares change a little
     found = np.divide(found, root, out=np.zeros_like(found), where=root > 0)
-    return np.vstack([found, np.zeros(found.shape[1])])
+    return np.vstack([found, np.zeros(found.shape[1])]).astype(np.float32)
 
 
 @lru_cache(maxsize=8)
