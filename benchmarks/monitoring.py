@@ -1,6 +1,6 @@
 """How monitoring judges on real rows: false alarms, power, wild values, estimates, CPU beside Evidently, latency.
 
-Run it as `python benchmarks/monitoring.py [--windows 200] [--only alarms,…]`; LABLINE_REAL_DATA
+Run it as `python benchmarks/monitoring.py [--windows 200] [--only alarms,…] [--kept]`; LABLINE_REAL_DATA
 names the folder with `obesity/train.csv`. A LightGBM learned from some rows answers the others; 5,000 of those are the
 reference, windows are drawn from the rest, without replacement. The table says how many windows were looked at.
 """
@@ -29,8 +29,8 @@ from labline.model.tasks import Task, task_of
 from labline.monitoring.estimation import fit_estimator
 from labline.monitoring.judging import ColumnSummary, judge_columns
 from labline.monitoring.profile import Profile, make_profile
-from labline.monitoring.summary import columns_together
 from labline.monitoring.tally import Tally, estimates_of, tally
+from labline.monitoring.together import Together, columns_together
 from labline.pipeline.data import columns_of
 
 ROOT = Path(__file__).parent.parent
@@ -59,9 +59,10 @@ class Rows:
 class Bench:
     """The real rows, divided, and a model's answers for those it has not learned from."""
 
-    def __init__(self) -> None:
+    def __init__(self, reference_rows: str) -> None:
         frame = pd.read_csv(Path(os.environ["LABLINE_REAL_DATA"]) / "obesity" / "train.csv")
-        self.problem: Problem = read_problem(ROOT / "problems" / "obesity" / "problem.yaml")
+        problem = read_problem(ROOT / "problems" / "obesity" / "problem.yaml")
+        self.problem: Problem = problem.model_copy(update={"reference_rows": reference_rows})
         self.task: Task = task_of(self.problem)
         self.settings: Monitoring = load(ROOT).monitoring
         order = np.random.default_rng(SEED).permutation(len(frame))
@@ -118,11 +119,12 @@ class Bench:
         return tally(profile, self.problem, rows.columns, answers, scores=rows.scores)
 
     def judged(self, rows: Rows, profile: Profile | None = None) -> Judged:
-        """Judged, by pairs of columns as well."""
+        """Judged, and the columns together as well."""
         profile = profile or self.profile
         columns = judge_columns(self.problem, profile, self.tally(rows, profile), self.settings)
         together = columns_together(profile, self.problem, rows.columns, self.settings)
-        return Judged({row.column: row for row in columns}, together is not None and together.alarm)
+        assert together is not None
+        return Judged({row.column: row for row in columns}, together)
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,17 @@ class Judged:
     """What was said of a window."""
 
     rows: Mapping[str, ColumnSummary]
-    together: bool
+    together: Together
+
+    @property
+    def by_pairs(self) -> bool:
+        """Whether a pair of columns goes together otherwise."""
+        return self.together.pairs is not None and self.together.pairs.alarm
+
+    @property
+    def by_classifier(self) -> bool:
+        """Whether the domain classifier tells the window from the reference."""
+        return self.together.classifier is not None and self.together.classifier.alarm
 
     @cached_property
     def flagged(self) -> list[str]:
@@ -152,18 +164,20 @@ class Judged:
 def alarms(bench: Bench, windows: int) -> None:
     """Windows of the same distribution in which some column is flagged."""
     print(f"\nFalse alarms: share of {windows} windows in which some column, or the prediction, is flagged")
-    print(f"{'rows':>6} {'ours':>7} {'pairs':>7} {'both':>7} {'plain 0.05':>11} {'BH 0.05':>8} {'Evidently':>10}")
+    heads = ("columns", "pairs", "classifier", "all", "plain 0.05", "BH 0.05", "Evidently")
+    print(f"{'rows':>6} " + " ".join(f"{head:>10}" for head in heads))
     for size in SIZES:
         found = [bench.judged(bench.window(size, seed)) for seed in range(windows)]
         shares = [
             np.mean([bool(one.flagged) for one in found]),
-            np.mean([one.together for one in found]),
-            np.mean([bool(one.flagged) or one.together for one in found]),
+            np.mean([one.by_pairs for one in found]),
+            np.mean([one.by_classifier for one in found]),
+            np.mean([bool(one.flagged) or one.together.alarm for one in found]),
             np.mean([one.by_p_values(PLAIN, corrected=False) for one in found]),
             np.mean([one.by_p_values(PLAIN, corrected=True) for one in found]),
             np.mean([one.by_evidently for one in found]),
         ]
-        print("{:>6} {:>7.1%} {:>7.1%} {:>7.1%} {:>11.1%} {:>8.1%} {:>10.1%}".format(size, *shares))
+        print(f"{size:>6} " + " ".join(f"{share:>10.1%}" for share in shares))
 
 
 def _swapped(values: NDArray[Any], names: list[str], share: float, seed: int) -> NDArray[Any]:
@@ -172,6 +186,15 @@ def _swapped(values: NDArray[Any], names: list[str], share: float, seed: int) ->
     found = values.copy()
     for row in random.choice(len(values), round(share * len(values)), replace=False):
         found[row] = str(random.choice([name for name in names if name != values[row]]))
+    return found
+
+
+def _within(rows: Rows, name: str, by: str, seed: int) -> NDArray[Any]:
+    """Values permuted among rows alike in another column."""
+    random, found = np.random.default_rng(seed), rows.columns[name].copy()
+    for value in sorted(set(rows.columns[by].tolist())):
+        here = rows.columns[by] == value
+        found[here] = random.permutation(found[here])
     return found
 
 
@@ -203,19 +226,22 @@ SHIFTS: dict[str, tuple[str, Change]] = {
         "",
         lambda rows, seed: {"Weight": np.random.default_rng(seed).permutation(rows.columns["Weight"])},
     ),
+    "FAF permuted": ("", lambda rows, seed: {"FAF": np.random.default_rng(seed).permutation(rows.columns["FAF"])}),
+    "Weight permuted within sex": ("", lambda rows, seed: {"Weight": _within(rows, "Weight", "Gender", seed)}),
 }
 
 
 def power(bench: Bench, windows: int, size: int = 300) -> None:
-    """Windows with a shift in which it is flagged."""
+    """Windows with a shift in which it is flagged; of one that no column shows, by what it was caught."""
     print(f"\nCaught in {windows} windows of {size} rows")
     for name, (column, change) in SHIFTS.items():
-        caught = []
+        found = []
         for seed in range(windows):
             rows = bench.window(size, seed)
-            found = bench.judged(Rows(rows.columns | change(rows, seed), rows.scores, rows.target))
-            caught.append(column in found.flagged if column else found.together)
-        print(f"  {name:<26} {np.mean(caught):>7.1%}")
+            found.append(bench.judged(Rows(rows.columns | change(rows, seed), rows.scores, rows.target)))
+        caught = np.mean([column in one.flagged if column else one.together.alarm for one in found])
+        pairs, told = (np.mean([getattr(one, by) for one in found]) for by in ("by_pairs", "by_classifier"))
+        print(f"  {name:<26} {caught:>7.1%}   pairs {pairs:>7.1%}   classifier {told:>7.1%}")
 
 
 def wild(bench: Bench, windows: int, size: int = 300) -> None:
@@ -300,8 +326,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--windows", type=int, default=200)
     parser.add_argument("--only", default="alarms,power,wild,estimate,cpu,latency")
+    parser.add_argument("--kept", action="store_true", help="let the profile keep coarse rows")
     asked = parser.parse_args()
-    bench = Bench()
+    bench = Bench("kept" if asked.kept else "drawn")
     parts: dict[str, Callable[[], None]] = {
         "alarms": lambda: alarms(bench, asked.windows),
         "power": lambda: power(bench, asked.windows),

@@ -4,6 +4,8 @@ Beside the median stands the CPU time of server and worker for one answer, which
 
 python benchmarks/monitoring_latency.py            a log of 1,000,000 rows in a temporary folder
 python benchmarks/monitoring_latency.py 100000     a smaller one
+
+LABLINE_TEST_POSTGRES names a PostgreSQL to keep the log in, in a schema of its own; without it, it is SQLite.
 """
 
 from __future__ import annotations
@@ -18,27 +20,45 @@ import sys
 import tempfile
 import time
 import urllib.request
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+from sqlalchemy import NullPool, create_engine, make_url, text
 
 from labline import pipeline
 from labline.config import Config, load
 from labline.contract.examples import example_records
 from labline.database import open_database
 from labline.model.bundle import Bundle
+from labline.monitoring.log_partitions import make_partitions
 from labline.monitoring.prediction_log import PREDICTIONS, Logged, PredictionLog, new_prediction_id
 
 ROOT = Path(__file__).resolve().parents[1]
 DAYS = 30
 DIFFERENT = 2000  # rows that are different; the others are copies with ids and times of their own
+# Copies of the first rows, with ids and times of their own.
+COPIES = {
+    "sqlite": "WITH RECURSIVE n(i) AS (SELECT {different} UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {rows}) "
+    "INSERT INTO predictions (prediction_id, at, problem, version, {names}) "
+    "SELECT printf('copy-%010d', n.i), "
+    "strftime('%Y-%m-%d %H:%M:%f000', '{begin}', printf('+%f seconds', n.i * {step})), "
+    "'obesity', {version}, p.input, p.prediction, p.probabilities "
+    "FROM n JOIN predictions p ON p.sequence = 1 + n.i * 7919 % {different}",
+    "postgresql": "INSERT INTO predictions (prediction_id, at, problem, version, {names}) "
+    "SELECT 'copy-' || lpad(i::text, 10, '0'), timestamptz '{begin}+00' + i * {step} * interval '1 second', "
+    "'obesity', {version}, p.input, p.prediction, p.probabilities "
+    "FROM generate_series({different}, {rows} - 1) i "
+    "JOIN predictions p ON p.sequence = 1 + mod(i * 7919::bigint, {different}) ORDER BY i",
+}
 GOALS = {"last=1000": 50.0, f"since={DAYS} days ago": 100.0}
 
 
 def main(rows: int = 1_000_000) -> None:
     """Make a workspace with a champion and a log, serve it, ask."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, log_database() as database:
         root = Path(folder)
         shutil.copytree(ROOT / "problems", root / "problems")
         os.environ["LABLINE_SETTINGS__ROOT"] = folder
@@ -48,7 +68,7 @@ def main(rows: int = 1_000_000) -> None:
         pipeline.bring_up(config, pipeline.open_problem(config, "obesity"), source="sample")
         fill(config, rows)
         served = pipeline.champion(config, "obesity")
-        print(f"{rows:,} rows in the log over {DAYS} days")
+        print(f"{rows:,} rows in the log over {DAYS} days, {database}")
         began, used = time.perf_counter(), time.process_time()
         pipeline.monitor(config, served)
         used = time.process_time() - used
@@ -64,6 +84,8 @@ def fill(config: Config, rows: int) -> None:
     records = example_records(bundle.problem, DIFFERENT)
     begin = datetime.now(UTC) - timedelta(days=DAYS) + timedelta(minutes=1)
     engine = open_database(config.storage.database_url.get_secret_value())
+    with engine.begin() as connection:
+        make_partitions(connection, begin)  # as it was when these rows came
     answers = bundle.predict(records)
     PredictionLog(engine).add(
         [
@@ -76,13 +98,36 @@ def fill(config: Config, rows: int) -> None:
     step = DAYS * 86_400 / rows
     with engine.begin() as connection:
         connection.exec_driver_sql(
-            f"WITH RECURSIVE n(i) AS (SELECT {DIFFERENT} UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {rows}) "
-            f"INSERT INTO predictions (prediction_id, at, problem, version, {names}) "
-            "SELECT printf('copy-%010d', n.i), "
-            f"strftime('%Y-%m-%d %H:%M:%f000', '{begin:%Y-%m-%d %H:%M:%S}', printf('+%f seconds', n.i * {step})), "
-            f"'obesity', {served.version}, p.input, p.prediction, p.probabilities "
-            f"FROM n JOIN predictions p ON p.sequence = 1 + n.i * 7919 % {DIFFERENT}"
+            COPIES[engine.dialect.name].format(
+                names=names,
+                rows=rows,
+                different=DIFFERENT,
+                begin=f"{begin:%Y-%m-%d %H:%M:%S}",
+                step=step,
+                version=served.version,
+            )
         )
+        connection.exec_driver_sql("ANALYZE")
+
+
+@contextmanager
+def log_database() -> Iterator[str]:
+    """Where the log is kept: SQLite in the workspace, or a schema of its own in the PostgreSQL that is named."""
+    address = os.environ.get("LABLINE_TEST_POSTGRES")
+    if address is None:
+        yield "SQLite"
+        return
+    schema = f"bench_{uuid.uuid4().hex}"
+    server = create_engine(address, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with server.connect() as connection:
+        connection.execute(text(f"CREATE SCHEMA {schema}"))
+    url = make_url(address).update_query_dict({"options": f"-csearch_path={schema}"})
+    os.environ["LABLINE_STORAGE__DATABASE_URL"] = url.render_as_string(hide_password=False)
+    try:
+        yield "PostgreSQL"
+    finally:
+        with server.connect() as connection:
+            connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
 
 
 @contextmanager

@@ -47,6 +47,15 @@ def test_rows_like_the_training_data_do_not_drift(busy: Api) -> None:
     assert busy.client.get("/monitor").json()["status"] == "ok"
 
 
+def test_whether_a_classifier_tells_the_rows_from_training_is_in_json_and_on_the_page(busy: Api) -> None:
+    told = busy.client.get("/monitor").json()["together"]["classifier"]
+    assert (told["rows"], told["drawn"], told["alarm"]) == (150, True, False)
+    assert told["null_low"] < told["auc"] < told["null_high"]
+    page = busy.client.get("/monitor", headers=HTML).text
+    assert f"AUC {told['auc']:.3f}, usual are {told['null_low']:.3f} to {told['null_high']:.3f}" in page
+    assert "AUC from 0 to 1, and its usual interval" in page  # the chart
+
+
 def test_the_current_set_has_labels_and_so_performance(busy: Api) -> None:
     summary = busy.client.get("/monitor", params={"source": "current"}).json()
     assert summary["rows"] == 400

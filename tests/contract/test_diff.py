@@ -105,6 +105,7 @@ PRICES = Problem.model_validate(
         ("value.maximum", 100, False, False),
         ("value.log", True, False, False),
         ("invalid_rows", "drop", False, False),
+        ("reference_rows", "kept", False, False),
         ("baseline_by", ["brand"], False, False),
         ("columns.said.maximum_length", 50, True, False),
         ("columns.said.urls", "refuse", True, False),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from labline.monitoring.dependence import FEATURES_MAX, Dependence, Together, fit_dependence, together
+from labline.monitoring.dependence import FEATURES_MAX, Dependence, Pairs, compare_pairs, fit_dependence
 
 ALPHA, FLOOR = 0.001, 0.1
 
@@ -30,8 +30,8 @@ def reference() -> Dependence:
     return Dependence.model_validate_json(found.model_dump_json())
 
 
-def judged(reference: Dependence, window: dict[str, np.ndarray]) -> Together:
-    found = together(reference, window, alpha=ALPHA, floor=FLOOR)
+def judged(reference: Dependence, window: dict[str, np.ndarray]) -> Pairs:
+    found = compare_pairs(reference, window, alpha=ALPHA, floor=FLOOR)
     assert found is not None
     return found
 
@@ -91,7 +91,7 @@ def test_one_column_alone_has_nothing_to_go_with() -> None:
     assert fit_dependence({}) is None
     found = fit_dependence({"x": np.arange(100.0), "y": np.arange(100.0) % 7})
     assert found is not None
-    assert together(found, {"x": np.arange(50.0)}, alpha=ALPHA, floor=FLOOR) is None
+    assert compare_pairs(found, {"x": np.arange(50.0)}, alpha=ALPHA, floor=FLOOR) is None
 
 
 def test_of_very_many_columns_those_that_go_together_most_are_kept() -> None:
@@ -108,6 +108,6 @@ def test_a_change_too_small_to_matter_is_no_alarm_however_sure(reference: Depend
     window = rows(20_000, 1)
     window["weight"] = window["weight"] + 0.5 * np.random.default_rng(2).normal(size=20_000)
     assert not judged(reference, window).alarm
-    strict = together(reference, window, alpha=ALPHA, floor=0.0)
+    strict = compare_pairs(reference, window, alpha=ALPHA, floor=0.0)
     assert strict is not None
     assert strict.alarm

@@ -9,10 +9,12 @@ from pydantic import ValidationError
 
 from labline.config import load
 from labline.config.monitoring import Rule
-from labline.monitoring.dependence import PairChange, Together
+from labline.monitoring.dependence import PairChange, Pairs
+from labline.monitoring.domain import Separation
 from labline.monitoring.estimation import Estimate
 from labline.monitoring.judging import ColumnSummary, ColumnTest, What
 from labline.monitoring.rules import Findings, status_of
+from labline.monitoring.together import Together
 from tests.conftest import ROOT
 
 
@@ -95,11 +97,20 @@ def test_a_rule_may_ask_for_a_number_of_columns() -> None:
 
 def test_predictions_and_columns_together_have_rules_of_their_own() -> None:
     pair = PairChange(first="Height", second="Weight", reference=0.42, window=0.01, deviations=-6.5)
-    together = Together(statistic=6.5, null_low=0, null_high=4.4, p_value=1e-8, alarm=True, changed=[pair])
+    pairs = Pairs(statistic=6.5, null_low=0, null_high=4.4, p_value=1e-8, alarm=True, changed=[pair])
+    together = Together(alarm=True, pairs=pairs, classifier=None)
     status, fired = status_of(found(*QUIET, together=together, prediction=column("prediction", "distribution")), RULES)
     assert status == "warn"
     assert fired[0].reasons == ["the predictions drifted (effect 0.25, p 1.0e+00)"]
     assert fired[1].reasons == ["columns go together otherwise than in training: Height with Weight (+0.42 → +0.01)"]
+    told = Separation(
+        auc=0.7, null_low=0.4, null_high=0.6, p_value=1e-8, alarm=True, rows=300, drawn=True, columns={"Age": 0.9}
+    )
+    by_classifier = Together(alarm=True, pairs=pairs.model_copy(update={"alarm": False}), classifier=told)
+    assert status_of(found(*QUIET, together=by_classifier), RULES)[1][0].reasons == [
+        "columns go together otherwise than in training: a classifier tells them apart, "
+        "AUC 0.700, usual are 0.400 to 0.600, by Age 90%"
+    ]
     calm = together.model_copy(update={"alarm": False})
     assert status_of(found(*QUIET, together=calm), RULES) == ("ok", [])
 

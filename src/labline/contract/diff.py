@@ -28,6 +28,7 @@ SILENT = (
     "invalid_rows",
     "baseline_by",
     "segments",
+    "reference_rows",
 )
 
 

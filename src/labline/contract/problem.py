@@ -89,6 +89,12 @@ class Problem(BaseModel):
         description="Columns by which figures are shown separately, and by which promotion looks for losers: "
         "categories, booleans, and numbers, which are cut at their bands, or else at quartiles.",
     )
+    reference_rows: Literal["drawn", "kept"] = Field(
+        default="drawn",
+        description="Rows that monitoring tells windows of traffic from. drawn: the bundle has synthetic ones, and no "
+        "training row; kept: 1,000 training rows, made coarse: of numbers a sixteenth of the ranks, common names, no "
+        "value, and no column that is not logged.",
+    )
     id: str | None = Field(default=None, description="A column that names the row; never a feature.")
     metric: str = Field(description="What the leaderboard sorts by and promotion compares.")
     sources: Sources

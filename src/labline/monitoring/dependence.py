@@ -1,8 +1,8 @@
-"""Columns together: do they still go with each other as they did, whatever each of them does alone?
+"""Pairs of columns: do they still go up and down together as they did, whatever each of them does alone?
 
-A linear domain classifier over pairs of columns needs of its reference no row, only how each pair goes together there.
-That is kept: van der Waerden's rank correlation of every pair, and its variance. Ranks are taken within the window, so
-that a column that moved as a whole changes nothing here: its own test tells that.
+That needs no row of the reference, only how each pair goes together there. That is kept: van der Waerden's rank
+correlation of every pair, and its variance. Ranks are taken within the window, so that a column that moved as a whole
+changes nothing here: its own test tells that.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
+
+from labline.contract import is_missing
 
 SHARE_MIN = 0.05  # of a name that is looked at: of rarer ones a window has too few rows
 NAMES_MAX = 6  # of a column
@@ -67,8 +69,8 @@ class PairChange(BaseModel):
     deviations: float
 
 
-class Together(BaseModel):
-    """Whether columns go together as they did.
+class Pairs(BaseModel):
+    """Whether pairs of columns go together as they did.
 
     Attributes:
         statistic: the greatest difference of a pair, in standard errors.
@@ -125,7 +127,7 @@ def fit_dependence(values: Values, seed: int = 0) -> Dependence | None:
     )
 
 
-def together(reference: Dependence, values: Values, *, alpha: float, floor: float) -> Together | None:
+def compare_pairs(reference: Dependence, values: Values, *, alpha: float, floor: float) -> Pairs | None:
     """Compare a window with the reference.
 
     Args:
@@ -137,7 +139,7 @@ def together(reference: Dependence, values: Values, *, alpha: float, floor: floa
     Returns:
         None where no pair can be compared.
     """
-    from scipy.stats import norm
+    from scipy import special
 
     known = np.array([feature.column in values for feature in reference.features])
     kept = np.array([known[first] and known[second] for first, second in reference.pairs], dtype=bool)
@@ -152,7 +154,7 @@ def together(reference: Dependence, values: Values, *, alpha: float, floor: floa
     deviations = np.where(np.isfinite(deviations) & (np.abs(now - before) >= floor), deviations, 0.0)
     order = np.argsort(-np.abs(deviations))
     statistic = float(abs(deviations[order[0]]))
-    limit = float(norm.isf(alpha / (2 * len(pairs))))
+    limit = float(-special.ndtri(alpha / (2 * len(pairs))))
     changed = [
         PairChange(
             first=str(reference.features[pairs[at][0]]),
@@ -164,11 +166,11 @@ def together(reference: Dependence, values: Values, *, alpha: float, floor: floa
         for at in order[:SAID_MAX]
         if abs(deviations[at]) > limit
     ]
-    return Together(
+    return Pairs(
         statistic=statistic,
         null_low=0.0,
         null_high=limit,
-        p_value=min(1.0, float(2 * len(pairs) * norm.sf(statistic))),
+        p_value=min(1.0, float(2 * len(pairs) * special.ndtr(-statistic))),
         alarm=statistic > limit,
         changed=changed,
     )
@@ -229,7 +231,7 @@ def _normal_scores(values: Values, features: tuple[Feature, ...]) -> NDArray[np.
             ranked = (rankdata(each[known]) - 0.5) / max(known.sum(), 1)
             found = special.ndtri(ranked)
         else:
-            known = np.array([value is not None for value in each], dtype=bool)
+            known = ~is_missing(each)
             found = (each[known] == name).astype(np.float64)
         if len(found) and found.std() > 0:
             scores[known, at] = (found - found.mean()) / found.std()

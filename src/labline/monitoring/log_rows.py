@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -82,7 +83,15 @@ class LogRows:
         return settle(logged, self._values(logged))
 
     def _values(self, problem: Problem) -> dict[str, list[Any]]:
-        return {name: [row.get(name) for row in self.inputs] for name in problem.columns}
+        for name in problem.columns:
+            if name not in self._read:
+                self._read[name] = [row.get(name) for row in self.inputs]
+        return {name: self._read[name] for name in problem.columns}
+
+    @cached_property
+    def _read(self) -> dict[str, list[Any]]:
+        """Inputs by column, each put together when it is first asked for."""
+        return {}
 
     def decisions(self, problem: Problem) -> NDArray[Any]:
         """What was answered: classes, values, or tuples of labels, shape (rows,)."""

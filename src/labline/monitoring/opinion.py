@@ -6,6 +6,7 @@ Its choice of method is that of Evidently 0.7: by the reference's rows and by ho
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -100,19 +101,28 @@ def wasserstein(reference: NumberProfile, counts: NumberCounts) -> float:
     Below the first and above the last knot it is exact, and between two knots wherever the functions do not cross;
     where they do, values are taken to be spread evenly about their mean.
     """
-    knots = np.array(reference.knots)
-    ours = _Steps.of(
-        np.array(reference.below), np.array(reference.upto), np.append(reference.sums, 0.0), reference.known
-    )
+    knots, at, ours, our_shares = _reference(reference)
     theirs = _Steps.of(counts.below, counts.upto, counts.sums, counts.known)
     # up to a knot, each value x adds knot − x to the area under a distribution function
     shares, sums = ours.shares - theirs.shares, ours.sums - theirs.sums
     ends = abs(shares[0] * knots[0] - sums[0]) + abs(shares[-1] * knots[-1] - sums[-1])
     left, right = knots[:-1], knots[1:]
     signed = (ours.upto - theirs.upto)[:-1] * (right - left) + shares[1:-1] * right - sums[1:-1]
-    at = left[:, None] + (right - left)[:, None] * (np.arange(POINTS) + 0.5) / POINTS
-    spread = np.abs(ours.at(knots, at) - theirs.at(knots, at)).mean(axis=1) * (right - left)
+    spread = np.abs(our_shares - theirs.at(knots, at)).mean(axis=1) * (right - left)
     return float(ends + np.maximum(np.abs(signed), spread).sum())
+
+
+@lru_cache(maxsize=256)  # asked for again with every window
+def _reference(
+    reference: NumberProfile,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], _Steps, NDArray[np.float64]]:
+    """The knots, places between each two of them, and the distribution function at the knots and at the places."""
+    knots = np.array(reference.knots)
+    ours = _Steps.of(
+        np.array(reference.below), np.array(reference.upto), np.append(reference.sums, 0.0), reference.known
+    )
+    at = knots[:-1, None] + np.diff(knots)[:, None] * (np.arange(POINTS) + 0.5) / POINTS
+    return knots, at, ours, ours.at(knots, at)
 
 
 @dataclass(frozen=True)

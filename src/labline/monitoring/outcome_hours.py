@@ -62,7 +62,7 @@ def read_outcomes(
         query = query.where(OUTCOMES.c.hour >= since.astimezone(UTC))
     if until is not None:
         query = query.where(OUTCOMES.c.hour < until.astimezone(UTC))
-    return {utc(hour): Outcomes.model_validate_json(found) for hour, found in connection.execute(query)}
+    return {utc(hour): Outcomes.model_validate_json(found) for hour, found in connection.execute(query).all()}
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,6 @@ def unlisted(column: Column | None, sent: NDArray[Any]) -> Counter[str]:
     """The names that a column with a list of names does not list, of lists every one in them."""
     if not isinstance(column, CategoryColumn | LabelsColumn) or column.is_open:
         return Counter()
-    listed = isinstance(column, LabelsColumn)
-    met = Counter(name for value in sent if value is not None for name in (value if listed else (value,)))
-    return Counter({name: count for name, count in met.items() if name not in column.values})
+    names = sent.tolist()
+    met = Counter(chain.from_iterable(value or () for value in names) if isinstance(column, LabelsColumn) else names)
+    return Counter({name: count for name, count in met.items() if name is not None and name not in column.values})

@@ -1,4 +1,4 @@
-"""The reference profile: what the training data looked like, kept in the bundle without a single row of it."""
+"""The reference profile: what the training data looked like, kept in the bundle without its rows."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from labline.contract import Column, Columns, DateTimeColumn, LabelsColumn, Problem, TextColumn, is_missing
 from labline.model.tasks import Scores, Task
 from labline.monitoring.dependence import Dependence, fit_dependence
+from labline.monitoring.domain import Domain, fit_domain
 from labline.monitoring.estimation import Estimator
 from labline.monitoring.outside import beyond, unlisted
 from labline.monitoring.texts import familiar_words, measures_of_texts
@@ -115,6 +116,7 @@ class Profile(BaseModel):
     prediction: NumberProfile | CategoryProfile
     holdout: dict[str, float]
     dependence: Dependence | None = None
+    domain: Domain | None = None
     estimator: Estimator | None = None
     target: NumberProfile | CategoryProfile | None = None
 
@@ -159,6 +161,8 @@ def make_profile(
         outside = beyond(column, sent) + unlisted(column, sent).total()
         profiles[name] = profiles[name].model_copy(update={"outside": outside})
     texts = [name for name, column in problem.columns.items() if isinstance(column, TextColumn)]
+    together = paired(problem, columns)
+    logged = {name: values for name, values in together.items() if problem.columns[name].logged}
     return Profile(
         rows=len(next(iter(columns.values()))),
         numbers={name: found for name, found in profiles.items() if isinstance(found, NumberProfile)},
@@ -166,7 +170,8 @@ def make_profile(
         texts={name: profile_text(columns[name]) for name in texts},
         prediction=profile_of(task.decisions(holdout_scores)),
         holdout=dict(holdout),
-        dependence=fit_dependence(paired(problem, columns)),
+        dependence=fit_dependence(together),
+        domain=fit_domain(logged, keep=problem.reference_rows == "kept"),
         estimator=estimator,
         target=None if target is None else profile_of(target),
     )

@@ -10,10 +10,10 @@ from pydantic import BaseModel, ConfigDict
 
 from labline.config.monitoring import Rule, When
 from labline.model.tasks import greater_is_better
-from labline.monitoring.dependence import Together
 from labline.monitoring.estimation import Estimate
 from labline.monitoring.judging import ColumnSummary, ColumnTest, What
 from labline.monitoring.profile import VALUE
+from labline.monitoring.together import Together
 
 Status = Literal["ok", "warn", "drift", "insufficient_data"]
 

@@ -15,13 +15,12 @@ from labline.contract import Columns, Problem
 from labline.model.bundle import Bundle
 from labline.model.resampling import Interval
 from labline.model.tasks import Scores
-from labline.monitoring.dependence import Together
-from labline.monitoring.dependence import together as together_of
 from labline.monitoring.estimation import Estimate
 from labline.monitoring.judging import ColumnSummary, judge_columns
-from labline.monitoring.profile import ANSWER, Profile, paired
+from labline.monitoring.profile import ANSWER, Profile
 from labline.monitoring.rules import Findings, Fired, Status, status_of
 from labline.monitoring.tally import NameCounts, Tally, counts_of, estimates_of, tally
+from labline.monitoring.together import Together, columns_together
 
 __all__ = [
     "About",
@@ -166,17 +165,6 @@ def _measured(metric: str, rows: int, metrics: Mapping[str, float], interval: In
     if interval is not None:
         found[metric] = Estimate(value=interval.value, low=interval.low, high=interval.high)
     return Labelling(rows=rows, metrics=found)
-
-
-def columns_together(profile: Profile, problem: Problem, columns: Columns, settings: Monitoring) -> Together | None:
-    """Whether columns go together as they did, from the last rows of a window; None where that cannot be said."""
-    rows = min((len(values) for values in columns.values()), default=0)
-    if profile.dependence is None or rows < settings.rows_min:
-        return None
-    last = {name: values[-settings.together_rows :] for name, values in columns.items()}
-    return together_of(
-        profile.dependence, paired(problem, last), alpha=settings.together_alpha, floor=settings.effect_floor
-    )
 
 
 def judge(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
@@ -164,15 +164,19 @@ class Tally:
         Raises:
             DataError: one was counted against another profile.
         """
-        rows, figures, strangers = 0, np.zeros(width(profile)), cls(0, np.zeros(0))
+        rows, figures = 0, np.zeros(width(profile))
+        strangers: defaultdict[str, Counter[str]] = defaultdict(Counter)
         for data in dumps:
             more, wide, places, values, names = _loaded(data)
             if wide != len(figures):
                 raise DataError("a tally was counted against another profile", mend="count the rows again")
             rows += more
             figures[places] += values  # each place stands there once
-            strangers += cls(0, np.zeros(0), names)
-        return cls(rows, figures, strangers.strangers)
+            for name, met in names.items():
+                strangers[name].update(met)
+        return cls(
+            rows, figures, {name: dict(met.most_common(STRANGERS_MAX)) for name, met in sorted(strangers.items())}
+        )
 
 
 def _loaded(data: bytes) -> tuple[int, int, NDArray[np.uint32], NDArray[np.float64], dict[str, dict[str, int]]]:

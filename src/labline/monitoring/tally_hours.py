@@ -74,7 +74,7 @@ def read_tally(
 ) -> Tally:
     """The tally of all hours that begin from `since` on and before `until`."""
     query = select(TALLIES.c.tally).where(_of(TALLIES, counting), *_between(since, until))
-    return Tally.total_of(counting.profile, connection.execute(query).scalars())
+    return Tally.total_of(counting.profile, connection.execute(query).scalars().all())
 
 
 def rows_by_hour(
@@ -83,7 +83,7 @@ def rows_by_hour(
     """How many rows each hour has, the first of them first, without reading the tallies."""
     query = select(TALLIES.c.hour, TALLIES.c.rows).where(_of(TALLIES, counting), *_between(since, until))
     query = query.order_by(TALLIES.c.hour)
-    return {utc(hour): rows for hour, rows in connection.execute(query)}
+    return {utc(hour): rows for hour, rows in connection.execute(query).all()}
 
 
 def _between(since: datetime | None, until: datetime | None) -> Iterator[ColumnElement[bool]]:

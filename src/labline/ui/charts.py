@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from markupsafe import Markup
 
+from labline.monitoring.domain import Separation
 from labline.monitoring.estimation import Estimate
 from labline.monitoring.history import Judgement
 from labline.monitoring.judging import Curve
@@ -21,6 +22,23 @@ def curve_chart(curve: Curve) -> Markup:
     """Reference and window over each other: lines up to which share of values, or two bars a name."""
     body = _steps(curve) if curve.kind == "steps" else _bars(curve)
     return _svg(WIDTH, HEIGHT, body, "reference (grey) and window")
+
+
+def separation_chart(told: Separation) -> Markup:
+    """The domain classifier's AUC as a dot on a line from 0 to 1, and where it stays when nothing changed, in grey."""
+
+    def x(auc: float) -> float:
+        return 2 + (WIDTH - 4) * auc
+
+    wide = x(told.null_high) - x(told.null_low)
+    return _svg(
+        WIDTH,
+        16,
+        f'<rect class="under" x="{x(told.null_low):.1f}" y="4" width="{wide:.1f}" height="8" rx="2"/>'
+        f'<line class="grid" x1="{x(0)}" x2="{x(1)}" y1="8" y2="8"/>'
+        f'<circle class="dot" cx="{x(told.auc):.1f}" cy="8" r="3"><title>{told.auc:.3f}</title></circle>',
+        "AUC from 0 to 1, and its usual interval",
+    )
 
 
 def performance_chart(history: History, width: int = WIDE) -> Markup:

@@ -16,7 +16,7 @@ from labline.monitoring.advice import advice_of
 from labline.monitoring.kinds import ReportKind
 from labline.monitoring.summary import Summary
 from labline.pipeline import History, Page
-from labline.ui.charts import curve_chart, judgements_chart, performance_chart
+from labline.ui.charts import curve_chart, judgements_chart, performance_chart, separation_chart
 
 
 @lru_cache(maxsize=1)
@@ -70,6 +70,7 @@ def monitor_page(bundle: Bundle, summary: Summary, history: History | None, aske
             reports=list(ReportKind),
             window=f"&{asked}" if asked else "",
             curve_chart=curve_chart,
+            separation_chart=separation_chart,
             days_ago=_days_ago,
             span=_span,
         )
