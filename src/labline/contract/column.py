@@ -96,9 +96,9 @@ class _Names(_Column):
         return not self.values
 
     @cached_property
-    def known(self) -> frozenset[str]:
-        """The names listed."""
-        return frozenset(self.values)
+    def known(self) -> dict[str, str]:
+        """The names listed, each by itself."""
+        return {name: name for name in self.values}
 
 
 class CategoryColumn(_Names):

@@ -142,8 +142,8 @@ def _settled_texts(column: TextColumn, values: NDArray[Any]) -> NDArray[Any]:
 def _settled_names(column: CategoryColumn, values: NDArray[Any]) -> NDArray[Any]:
     if column.is_open:
         return values
-    known = column.known
-    return _objects([value if value in known else None for value in values.tolist()])
+    known = column.known  # its own objects: rows that have the same name share it
+    return _objects([known.get(value) for value in values.tolist()])
 
 
 def _settled_lists(column: LabelsColumn, values: NDArray[Any]) -> NDArray[Any]:
