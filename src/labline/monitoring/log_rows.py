@@ -204,5 +204,7 @@ def _parsed(texts: Sequence[str]) -> list[Any]:
 
 def moments(times: Sequence[datetime | None]) -> NDArray[np.datetime64]:
     """Times in UTC, with or without a time zone, as numpy has them; None is not a time."""
+    if not any(times):  # most rows have no label
+        return np.full(len(times), np.datetime64("NaT"), dtype=MOMENT)
     plain = [at if at is None or at.tzinfo is None else at.astimezone(UTC).replace(tzinfo=None) for at in times]
     return np.array(plain, dtype=MOMENT)
