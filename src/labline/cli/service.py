@@ -107,6 +107,7 @@ def _serve_afresh(name: str, host: str | None, port: int | None) -> None:
     given = (("--host", host), ("--port", port))
     words = [word for option, value in given if value is not None for word in (option, str(value))]
     command = [sys.executable, "-m", "labline", "serve", name, *words]
+    sys.stdout.flush()  # what is not written yet would be lost with this process's memory
     if os.name == "posix":
         os.execv(command[0], command)  # noqa: S606 - our own command
     sys.exit(subprocess.call(command))  # elsewhere a process cannot become another
