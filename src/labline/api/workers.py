@@ -56,10 +56,9 @@ class Worker:
         if self._pool is None:
             return
         # Python 3.14 has terminate_workers for this
-        processes = list((self._pool._processes or {}).values())  # pylint: disable=protected-access
-        self._pool.shutdown(wait=False, cancel_futures=True)
-        for process in processes:
+        for process in list((self._pool._processes or {}).values()):  # pylint: disable=protected-access
             process.terminate()
+        self._pool.shutdown(cancel_futures=True)  # its semaphores go with it: the process may end by a signal
         self._pool = None
 
 
