@@ -30,8 +30,7 @@ from labline.data.sources import Taken
 from labline.errors import ConfigError, DataError, LablineError, RegistryError
 from labline.model.mlflow_store import MlflowStore
 from labline.model.registry import Registry
-from labline.monitoring.kinds import ReportKind
-from labline.monitoring.reports import ReportResult
+from labline.monitoring.kinds import ReportKind, ReportResult
 from labline.monitoring.summary import Summary
 from labline.pipeline.champion import load_champion
 from labline.store import Folder, data_folder, probe

@@ -43,6 +43,21 @@ except ModuleNotFoundError as error:
     print(json.dumps([statuses, sorted(there), str(error)]))
 """
 
+# what a worker process makes comes back without the libraries that made it
+REPORTED = """
+import json, sys
+from labline.config import load
+from labline.serving import _app
+from fastapi.testclient import TestClient
+
+if __name__ == "__main__":
+    with TestClient(_app(load(), "obesity")) as client:
+        pages = ("/monitor", "/monitor/data-drift", "/monitor/model-performance", "/monitor/history")
+        statuses = [client.get(f"{page}?source=current").status_code for page in pages]
+    there = {name.partition(".")[0] for name in sys.modules} & {"pandas", "sklearn", "mlflow"}
+    print(json.dumps([statuses, sorted(there)]))
+"""
+
 
 def champion_of(family: str, root: Path, frame: pd.DataFrame) -> None:
     """A small champion of the family, as if this machine had served it before."""
@@ -82,3 +97,17 @@ def test_a_process_that_answers_has_imported_neither_pandas_nor_scikit_learn_nor
     statuses, there, refused = json.loads(said.stdout.splitlines()[-1])
     assert (statuses, there) == ([200] * len(FAMILIES), [])
     assert refused == "pandas is not imported in a process that answers requests"
+
+
+def test_report_pages_are_told_of_without_the_libraries_that_made_them(trained: Path, tmp_path: Path) -> None:
+    script = tmp_path / "reported.py"  # a worker process imports the main one's file
+    script.write_text(REPORTED, encoding="utf-8")
+    said = subprocess.run(
+        [sys.executable, str(script)],
+        env=environment(trained),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    assert json.loads(said.stdout.splitlines()[-1]) == [[200, 200, 200, 200], []]

@@ -19,9 +19,8 @@ from labline.data.sources.files import read_frame
 from labline.database import open_database
 from labline.model.bundle import Bundle
 from labline.model.evaluation import Interval
-from labline.monitoring.kinds import ReportKind
+from labline.monitoring.kinds import ReportKind, ReportResult
 from labline.monitoring.prediction_log import Logged, PredictionLog, new_prediction_id
-from labline.monitoring.reports import ReportResult
 from labline.monitoring.windows import Wanted
 from labline.pipeline.data import columns_of
 from labline.pipeline.training import Trained

@@ -20,10 +20,9 @@ from labline.api import create_app
 from labline.contract import as_list, columns_from_records
 from labline.database import open_database
 from labline.model.bundle import Bundle
-from labline.monitoring.kinds import ReportKind
+from labline.monitoring.kinds import ReportKind, ReportResult
 from labline.monitoring.prediction_log import Logged, PredictionLog, new_prediction_id
 from labline.monitoring.profile import CategoryProfile, NumberProfile, Profile
-from labline.monitoring.reports import ReportResult
 from labline.monitoring.windows import Wanted
 from labline.pipeline.data import columns_of
 from labline.pipeline.divided import holdout_frame

@@ -15,8 +15,8 @@ from labline import pipeline
 from labline.config import Config
 from labline.contract import Columns, Problem, read_problem
 from labline.errors import DataError
-from labline.monitoring.kinds import ReportKind
-from labline.monitoring.reports import ReportResult, ReportRows, write_report
+from labline.monitoring.kinds import ReportKind, ReportResult
+from labline.monitoring.reports import ReportRows, write_report
 from labline.monitoring.summary import Summary
 from labline.pipeline.data import columns_of
 from tests.conftest import ROOT

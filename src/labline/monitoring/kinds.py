@@ -1,8 +1,12 @@
-"""The report pages there are. Apart from the reports, so that the API knows the names without loading pandas."""
+"""The report pages there are, and what is said of one: what the API knows of them without loading pandas."""
 
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
 
 
 class ReportKind(StrEnum):
@@ -12,3 +16,20 @@ class ReportKind(StrEnum):
     TARGET_DRIFT = "target-drift"
     DATA_QUALITY = "data-quality"
     MODEL_PERFORMANCE = "model-performance"
+
+
+class ReportResult(BaseModel):
+    """A page that was written, its numbers, and what it leaves out.
+
+    `path` is on this machine; `kept_at` is where it is kept for all, if that is elsewhere.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: ReportKind
+    path: Path
+    kept_at: str | None = None
+    rows: int
+    reference_rows: int
+    notes: list[str] = []
+    metrics: list[dict[str, Any]] = []

@@ -13,11 +13,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
-from pydantic import BaseModel, ConfigDict
 
 from labline.contract import Column, Columns, LabelsColumn, Problem
 from labline.errors import DataError
-from labline.monitoring.kinds import ReportKind
+from labline.monitoring.kinds import ReportKind, ReportResult
 from labline.monitoring.profile import PREDICTION, measured
 
 SEED = 7  # a page made twice from the same rows shows the same sample
@@ -30,23 +29,6 @@ class ReportRows:
     columns: Columns
     predictions: np.ndarray[Any, Any]
     labels: np.ndarray[Any, Any] | None
-
-
-class ReportResult(BaseModel):
-    """A page that was written, its numbers, and what it leaves out.
-
-    `path` is on this machine; `kept_at` is where it is kept for all, if that is elsewhere.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    kind: ReportKind
-    path: Path
-    kept_at: str | None = None
-    rows: int
-    reference_rows: int
-    notes: list[str] = []
-    metrics: list[dict[str, Any]] = []
 
 
 def write_report(

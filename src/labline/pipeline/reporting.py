@@ -14,7 +14,7 @@ import numpy as np
 from labline.config import Config
 from labline.database import open_database, reaching
 from labline.model.bundle import Bundle
-from labline.monitoring.kinds import ReportKind
+from labline.monitoring.kinds import ReportKind, ReportResult
 from labline.monitoring.label_drift import decoded
 from labline.monitoring.log_rows import LogRows, encoded, logged_part, read_rows
 from labline.monitoring.prediction_log import PREDICTIONS
@@ -29,7 +29,7 @@ from labline.store import reports_folder
 if TYPE_CHECKING:
     import pandas as pd
 
-    from labline.monitoring.reports import ReportResult, ReportRows
+    from labline.monitoring.reports import ReportRows
 
 NAME = re.compile(rf"(\d{{8}}T\d{{6}}Z)-({'|'.join(ReportKind)})-(.+)-[0-9a-f]{{6}}\.html")
 
