@@ -41,6 +41,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {
     503: {"model": ProblemDetails, "description": "There is no champion yet, or the prediction log is away."},
 }
 PAGE: dict[int | str, dict[str, Any]] = {200: {"content": {"text/html": {}}}, **ERRORS}
+NAMED_PAGE = {**PAGE, 404: {"model": ProblemDetails, "description": "There is no page of that name."}}
 
 
 def _wanted(
@@ -115,7 +116,7 @@ async def reports(loaded: LoadedDep, services: ServicesDep, prefers_html: Prefer
     return JSONResponse([{**vars(page), "made_at": page.made_at.isoformat()} for page in pages])
 
 
-@router.get("/monitor/reports/{name}", responses=PAGE, summary="A report page that was kept")
+@router.get("/monitor/reports/{name}", responses=NAMED_PAGE, summary="A report page that was kept")
 async def kept_report(name: str, loaded: LoadedDep, services: ServicesDep) -> Response:
     """The page, as it was when it was made."""
     path = pipeline.report_page(services.config, loaded.bundle.problem.name, name)
