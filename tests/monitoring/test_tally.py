@@ -102,7 +102,7 @@ def test_parts_add_up_to_the_whole(profile: Profile, rows: dict[str, list[object
         counted(profile, {name: values[start:end] for name, values in rows.items()})
         for start, end in ((0, 1), (1, 150), (150, 150), (150, 400))
     ]
-    total = Tally.total(profile, parts)
+    total = Tally.total(profile, [part.dump() for part in parts])
     assert (total.rows, total.strangers) == (whole.rows, whole.strangers)
     np.testing.assert_allclose(total.figures, whole.figures, rtol=1e-12)
 
@@ -134,7 +134,7 @@ def test_a_column_that_is_not_known_leaves_the_others_as_they_were(
 def test_a_tally_against_another_profile_is_not_added(profile: Profile, rows: dict[str, list[object]]) -> None:
     other = profile.model_copy(update={"categories": {}})
     with pytest.raises(DataError, match="another profile"):
-        Tally.total(profile, [counted(profile, rows), Tally(1, np.zeros(width(other)))])
+        Tally.total(profile, [counted(profile, rows).dump(), Tally(1, np.zeros(width(other))).dump()])
 
 
 def test_of_a_number_with_few_values_new_ones_are_named() -> None:

@@ -21,12 +21,14 @@ from labline.monitoring.labels import Told, keep
 from labline.monitoring.log_rows import read_rows
 from labline.monitoring.prediction_log import PREDICTIONS, PredictionLog, lock_commits
 from labline.monitoring.profile import Profile
-from labline.monitoring.tables import LABELS
+from labline.monitoring.tables import DAY_TALLIES, LABELS, utc
 from labline.monitoring.tally import Tally
-from labline.monitoring.tally_hours import Counting, count_rows, read_tally, rows_by_hour
+from labline.monitoring.tally_hours import count_rows
+from labline.monitoring.tally_store import Counting, read_tally, rows_by_hour
 from tests.monitoring.traffic import NOON, Traffic
 
 HOUR = timedelta(hours=1)
+MIDNIGHT = NOON.replace(hour=0)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
@@ -55,6 +57,23 @@ def recounted(traffic: Traffic) -> Tally:
         return traffic.counting.tally(read_rows(connection, "obesity", traffic.served.version))
 
 
+def days(traffic: Traffic) -> list[datetime]:
+    """Those that were added up."""
+    with traffic.engine.connect() as connection:
+        return [utc(day) for day in connection.execute(select(DAY_TALLIES.c.day).order_by(DAY_TALLIES.c.day)).scalars()]
+
+
+def assert_same(traffic: Traffic, since: datetime | None = None, until: datetime | None = None) -> None:
+    """The tallies say what the rows say."""
+    where = ([PREDICTIONS.c.at >= since] if since else []) + ([PREDICTIONS.c.at < until] if until else [])
+    with traffic.engine.connect() as connection:
+        found = read_tally(connection, traffic.counting, since, until)
+        rows = read_rows(connection, "obesity", traffic.served.version, *where)
+    assert found.rows == len(rows)
+    if len(rows):
+        np.testing.assert_allclose(found.figures, traffic.counting.tally(rows).figures)
+
+
 def test_hours_add_up_to_the_rows_however_often_they_are_counted(
     traffic: Traffic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -76,6 +95,26 @@ def test_only_the_hours_asked_for_are_read(traffic: Traffic) -> None:
         assert read_tally(connection, traffic.counting, since=NOON + HOUR, until=NOON + 2 * HOUR).rows == 60
         assert read_tally(connection, traffic.counting, since=NOON + 3 * HOUR).rows == 0
         assert list(rows_by_hour(connection, traffic.counting, since=NOON + HOUR)) == [NOON + HOUR, NOON + 2 * HOUR]
+
+
+def test_days_that_are_over_stand_for_their_hours(traffic: Traffic) -> None:
+    rows = [
+        row
+        for day in (0, 1, 3, 4)
+        for row in traffic.log(traffic.rows(130, begin=NOON + timedelta(days=day, hours=10)))  # until after midnight
+    ]
+    count_rows(traffic.engine, traffic.counting)
+    assert days(traffic) == [MIDNIGHT + timedelta(days=day) for day in range(5)]
+    assert_same(traffic)
+    late = traffic.log(traffic.rows(20, begin=NOON))  # replayed: of a day that was added up before
+    count_rows(traffic.engine, traffic.counting)
+    assert_same(traffic)
+    gone = [row.prediction_id for row in rows[130:260] if row.at < MIDNIGHT + timedelta(days=2)]
+    PredictionLog(traffic.engine).erase("obesity", [*gone, late[0].prediction_id])
+    count_rows(traffic.engine, traffic.counting)
+    assert_same(traffic)
+    for since, until in [(10, 25), (13, 100), (24, 72), (25, 26), (0, 48), (36, 200), (99, 99)]:
+        assert_same(traffic, MIDNIGHT + since * HOUR, MIDNIGHT + until * HOUR)
 
 
 def test_another_versions_answers_are_not_counted(traffic: Traffic) -> None:

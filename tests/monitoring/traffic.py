@@ -18,7 +18,7 @@ from labline.database import open_database
 from labline.model.bundle import PROFILE_FILE, Bundle
 from labline.monitoring.prediction_log import Logged, PredictionLog, new_prediction_id
 from labline.monitoring.profile import Profile
-from labline.monitoring.tally_hours import Counting
+from labline.monitoring.tally_store import Counting
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

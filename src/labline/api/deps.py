@@ -32,7 +32,8 @@ class Services:
     report_worker: Worker
 
 
-def _services(request: Request) -> Services:
+# coroutines, as what is none would be given to a thread
+async def _services(request: Request) -> Services:
     services: Services = request.app.state.services
     return services
 
@@ -40,7 +41,7 @@ def _services(request: Request) -> Services:
 ServicesDep = Annotated[Services, Depends(_services)]
 
 
-def _metrics(request: Request) -> Metrics:
+async def _metrics(request: Request) -> Metrics:
     metrics: Metrics = request.app.state.metrics
     return metrics
 
@@ -59,10 +60,14 @@ def loaded_champion(services: ServicesDep) -> Loaded:
     return services.champion.current
 
 
-LoadedDep = Annotated[Loaded, Depends(loaded_champion)]
+async def _loaded(services: ServicesDep) -> Loaded:
+    return loaded_champion(services)
 
 
-def _prefers_html(request: Request) -> bool:
+LoadedDep = Annotated[Loaded, Depends(_loaded)]
+
+
+async def _prefers_html(request: Request) -> bool:
     accept = request.headers.get("accept", "")
     html, json = accept.find("text/html"), accept.find("application/json")
     return html >= 0 and (json < 0 or html < json)

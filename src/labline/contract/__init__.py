@@ -12,6 +12,7 @@ from labline.contract.column import (
 from labline.contract.columns import (
     Columns,
     Repeated,
+    apply_policies,
     as_given,
     columns_from_records,
     is_missing,
@@ -37,6 +38,7 @@ __all__ = [
     "Repeated",
     "Source",
     "TextColumn",
+    "apply_policies",
     "as_given",
     "as_list",
     "columns_from_records",

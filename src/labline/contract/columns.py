@@ -69,13 +69,21 @@ def settle(problem: Problem, values: Mapping[str, Values]) -> Columns:
 
     What a policy says to refuse is not judged here: the request model and the frame schema did that before.
     """
-    return {name: settle_column(column, values[name]) for name, column in problem.columns.items()}
+    return apply_policies(problem, as_given(problem, values))
+
+
+def apply_policies(problem: Problem, given: Columns) -> Columns:
+    """What `settle` makes of columns that `as_given` gave."""
+    return {name: _settled(column, given[name]) for name, column in problem.columns.items()}
 
 
 def settle_column(column: Column, values: Values) -> NDArray[Any]:
     """One column as `settle` makes it; a row's value depends on no other row."""
+    return _settled(column, _plain(values, column))
+
+
+def _settled(column: Column, plain: NDArray[Any]) -> NDArray[Any]:
     policy = POLICIES.get(column.type)
-    plain = _plain(values, column)
     return plain if policy is None else policy(column, plain)
 
 

@@ -12,7 +12,7 @@ from labline.errors import DatabaseError
 
 # The newest file of versions/. Said here too, so that a database that is up to date is known without loading Alembic.
 # Revisions are numbers of four digits: what sorts after it was made by a newer Labline.
-REVISION = "0004"
+REVISION = "0005"
 # MLflow keeps its own revision in Alembic's usual table, and both may live in one database.
 VERSION_TABLE = "labline_revision"
 LOCK = 0x6C61626C696E65  # "labline"; any number no one else takes as an advisory lock

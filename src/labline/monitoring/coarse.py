@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -86,7 +87,8 @@ class CoarseRows(BaseModel):
         found = np.empty((rows, len(self.columns)), dtype=np.intp)
         for at, (name, column) in enumerate(self.columns.items()):
             found[:, at] = _cells_of(values[name], column.usual, seed=at) if name in values else column.cells
-            if len(np.unique(found[found[:, at] < column.cells, at])) < 2:
+            known = found[found[:, at] < column.cells, at]
+            if not len(known) or known.min() == known.max():
                 found[:, at] = column.cells
         return found
 
@@ -120,7 +122,7 @@ def _usual(values: NDArray[Any]) -> Sequence[Any] | None:
 def _cells_of(values: NDArray[Any], usual: Sequence[Any], seed: int) -> Codes:
     if usual:
         places = {value: at for at, value in enumerate(usual)}
-        return np.array([places.get(value, len(usual)) for value in values.tolist()], dtype=np.intp)
+        return np.array(list(map(places.get, values.tolist(), repeat(len(usual)))), dtype=np.intp)
     found = np.full(len(values), CELLS, dtype=np.intp)
     known = np.flatnonzero(np.isfinite(values))
     if not len(known) or values[known].min() == values[known].max():

@@ -218,23 +218,22 @@ def _strongest(
 def _normal_scores(values: Values, features: tuple[Feature, ...]) -> NDArray[np.float64]:
     """Normal scores of ranks, of mean 0 and variance 1, shape (rows, features); NaN for missing and constant."""
     from scipy import special
-    from scipy.stats import rankdata
 
     rows = len(next(iter(values.values())))
     scores = np.full((rows, len(features)), np.nan)
+    known = {column: ~is_missing(values[column]) for column, _ in features if column in values}
     for at, (column, name) in enumerate(features):
-        if column not in values:
+        if column not in known:
             continue
-        each = values[column]
+        each, here = values[column][known[column]], known[column]
         if name is None:
-            known = np.isfinite(each)
-            ranked = (rankdata(each[known]) - 0.5) / max(known.sum(), 1)
-            found = special.ndtri(ranked)
+            ordered = np.sort(each)  # of equal values the mean rank
+            ranks = (np.searchsorted(ordered, each, side="left") + np.searchsorted(ordered, each, side="right")) / 2
+            found = special.ndtri(ranks / max(len(each), 1))
         else:
-            known = ~is_missing(each)
-            found = (each[known] == name).astype(np.float64)
+            found = (each == name).astype(np.float64)
         if len(found) and found.std() > 0:
-            scores[known, at] = (found - found.mean()) / found.std()
+            scores[here, at] = (found - found.mean()) / found.std()
     return scores
 
 

@@ -39,10 +39,12 @@ class Interactions:
 
     def values(self, products: slice) -> NDArray[np.float32]:
         """Of some products, shape (products, rows)."""
-        first, second, third = self.products[products].T
-        found: NDArray[np.float32] = self.functions[first] * self.functions[second]
-        triples = third > 0
-        found[triples] *= self.functions[third[triples]]
+        chosen, functions = self.products[products], list(self.functions)
+        found = np.empty((len(chosen), self.functions.shape[1]), dtype=np.float32)
+        for each, (first, second, third) in zip(found, chosen.tolist(), strict=True):  # gathered at once they cost more
+            np.multiply(functions[first], functions[second], out=each)
+            if third:
+                np.multiply(each, functions[third], out=each)
         return found
 
 

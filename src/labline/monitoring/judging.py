@@ -209,13 +209,8 @@ def _curve(reference: Reference, counts: Counts) -> Curve | None:
     if isinstance(reference, NumberProfile) and isinstance(counts, NumberCounts):
         last = len(reference.knots) - 1
         places = np.unique(np.linspace(0, last, min(last + 1, POINTS_MAX)).round().astype(int))
-        upto = counts.upto
-        return Curve(
-            kind="steps",
-            at=[reference.knots[place] for place in places],
-            reference=[round(reference.upto[place], 4) for place in places],
-            window=[round(float(upto[place]), 4) for place in places],
-        )
+        knots, ours, theirs = (np.asarray(each)[places] for each in (reference.knots, reference.upto, counts.upto))
+        return Curve(kind="steps", at=knots.tolist(), reference=ours.round(4).tolist(), window=theirs.round(4).tolist())
     return _bars(reference, counts)
 
 

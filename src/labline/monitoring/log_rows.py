@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from operator import itemgetter
 from typing import Any, Literal
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic_core import from_json
 from sqlalchemy import ColumnElement, Connection, Row, Select, Text, and_, cast, select
 
-from labline.contract import Columns, Problem, as_given, settle
+from labline.contract import Columns, Problem, apply_policies, as_given
 from labline.model.tasks import Task
 from labline.monitoring.outcomes import Labelled
 from labline.monitoring.prediction_log import PREDICTIONS
@@ -75,23 +76,19 @@ class LogRows:
     def given(self, problem: Problem) -> Columns:
         """The columns as they were asked, before any policy; one that the contract keeps out of the log is absent."""
         logged = logged_part(problem)
-        return as_given(logged, self._values(logged))
+        names = tuple(logged.columns)
+        if names not in self._given:
+            self._given[names] = as_given(logged, {name: [row.get(name) for row in self.inputs] for name in names})
+        return self._given[names]
+
+    @cached_property
+    def _given(self) -> dict[tuple[str, ...], Columns]:
+        """What `given` has made."""
+        return {}
 
     def columns(self, problem: Problem) -> Columns:
         """The columns under the contract's policies; one that the contract keeps out of the log is absent."""
-        logged = logged_part(problem)
-        return settle(logged, self._values(logged))
-
-    def _values(self, problem: Problem) -> dict[str, list[Any]]:
-        for name in problem.columns:
-            if name not in self._read:
-                self._read[name] = [row.get(name) for row in self.inputs]
-        return {name: self._read[name] for name in problem.columns}
-
-    @cached_property
-    def _read(self) -> dict[str, list[Any]]:
-        """Inputs by column, each put together when it is first asked for."""
-        return {}
+        return apply_policies(logged_part(problem), self.given(problem))
 
     def decisions(self, problem: Problem) -> NDArray[Any]:
         """What was answered: classes, values, or tuples of labels, shape (rows,)."""
@@ -103,9 +100,10 @@ class LogRows:
         """What was answered: probabilities of shape (rows, classes), or values of shape (rows,)."""
         if not problem.classes:
             return np.array(self.predictions, dtype=np.float64)
-        classes = problem.classes
-        scores = np.array([[row.get(name, 0.0) for name in classes] for row in self.probabilities], dtype=np.float64)
-        return scores.reshape(len(self), len(classes))
+        none = dict.fromkeys(problem.classes, 0.0)  # an answer of several labels may name those alone that it gives
+        ordered = itemgetter(*problem.classes)
+        scores = np.array([ordered({**none, **row}) for row in self.probabilities], dtype=np.float64)
+        return scores.reshape(len(self), len(problem.classes))
 
     def labelled(self, problem: Problem, task: Task) -> Labelled:
         """Those whose labels are known, to be measured."""

@@ -54,6 +54,23 @@ TALLIES = Table(
     Column("tally", LargeBinary, nullable=False),
     Column("stale", Boolean, nullable=False),  # rows of it were erased: to be counted again
 )
+Index("tallies_rows", TALLIES.c.problem, TALLIES.c.version, TALLIES.c.hour, TALLIES.c.rows)  # without the tallies
+Index(
+    "tallies_stale",
+    TALLIES.c.problem,
+    TALLIES.c.version,
+    postgresql_where=text("stale"),
+    sqlite_where=text("stale"),
+)
+# What the hours of one day (UTC) that is over add up to.
+DAY_TALLIES = Table(
+    "day_tallies",
+    METADATA,
+    Column("problem", String(64), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("day", DateTime(timezone=True), primary_key=True),
+    Column("tally", LargeBinary, nullable=False),
+)
 # Through which row of the log the tallies have counted, and against which profile.
 CURSORS = Table(
     "tally_cursors",

@@ -22,7 +22,7 @@ from labline.monitoring.outcomes import Outcomes, outcomes_of, total_of
 from labline.monitoring.prediction_log import PREDICTIONS
 from labline.monitoring.profile import Profile
 from labline.monitoring.tally import Tally
-from labline.monitoring.tally_hours import HOUR, Counting, read_tally, rows_by_hour
+from labline.monitoring.tally_store import HOUR, Counting, read_tally, rows_by_hour
 
 ROWS_MAX = 20_000  # windows of more rows are made of whole hours
 QUARTILES = (0.25, 0.5, 0.75)

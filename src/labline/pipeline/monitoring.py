@@ -33,7 +33,8 @@ from labline.monitoring.summary import (
     judge,
     summarise,
 )
-from labline.monitoring.tally_hours import Counting, count_rows
+from labline.monitoring.tally_hours import count_rows
+from labline.monitoring.tally_store import Counting
 from labline.monitoring.windows import LogWindow, Segment, Wanted, inside, read_window
 from labline.pipeline.champion import Served
 from labline.pipeline.data import columns_of

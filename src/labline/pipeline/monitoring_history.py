@@ -13,7 +13,7 @@ from labline.monitoring.estimation import Estimate
 from labline.monitoring.history import Judgement, judgements_between
 from labline.monitoring.outcome_hours import read_outcomes
 from labline.monitoring.outcomes import Outcomes, figures_of
-from labline.monitoring.tally_hours import Counting, rows_by_hour
+from labline.monitoring.tally_store import Counting, rows_by_hour
 from labline.pipeline.champion import Served
 from labline.pipeline.monitoring import count, open_bundle
 

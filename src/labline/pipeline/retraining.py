@@ -18,7 +18,7 @@ from labline.monitoring.outcomes import Outcomes, figures_of
 from labline.monitoring.prediction_log import PREDICTIONS
 from labline.monitoring.retraining import Decision, Measured, choose, claim, decide, finish, give_up, last_retraining
 from labline.monitoring.tables import LABELS
-from labline.monitoring.tally_hours import Counting
+from labline.monitoring.tally_store import Counting
 from labline.pipeline.champion import Served, champion
 from labline.pipeline.monitoring import count, open_bundle
 from labline.pipeline.training import Trained, train

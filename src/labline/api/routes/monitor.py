@@ -44,7 +44,7 @@ PAGE: dict[int | str, dict[str, Any]] = {200: {"content": {"text/html": {}}}, **
 NAMED_PAGE = {**PAGE, 404: {"model": ProblemDetails, "description": "There is no page of that name."}}
 
 
-def _wanted(
+async def _wanted(
     loaded: LoadedDep,
     services: ServicesDep,
     last: Last = None,
