@@ -6,6 +6,7 @@ from pathlib import Path
 
 from loguru import logger
 from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from labline.database import address, is_embedded, reaching
 from labline.errors import DatabaseError
@@ -28,7 +29,7 @@ def need_tables(engine: Engine) -> None:
         migrate(engine)
         return
     with reaching(engine), engine.connect() as connection:
-        found = _revision(connection)
+        found = _revision_fast(connection)
     _refuse_newer(engine, found)
     if found != REVISION:
         raise DatabaseError(
@@ -49,7 +50,7 @@ def migrate(engine: Engine) -> str | None:
         DatabaseError: the database is away, or newer than this version of Labline.
     """
     with reaching(engine), engine.connect() as connection:
-        found = _revision(connection)
+        found = _revision_fast(connection)
         if found == REVISION:
             return found
         _refuse_newer(engine, found)
@@ -62,6 +63,15 @@ def migrate(engine: Engine) -> str | None:
             connection.commit()
             logger.info("{}: migrated from revision {} to {}", address(engine), found or "none", REVISION)
     return found
+
+
+def _revision_fast(connection: Connection) -> str | None:
+    """The revision, outside of a transaction; asking first whether there is a table takes the most of the time."""
+    try:
+        return connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar_one_or_none()  # noqa: S608
+    except (OperationalError, ProgrammingError):  # there is no table; whatever else it is comes again
+        connection.rollback()
+        return _revision(connection)
 
 
 def _revision(connection: Connection) -> str | None:

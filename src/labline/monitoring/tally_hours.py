@@ -27,25 +27,25 @@ def count_rows(engine: Engine, counting: Counting) -> int:
     Raises:
         DatabaseError: the database is away.
     """
-    counted = 0
-    after: int | None = _begin(engine, counting)
+    with reaching(engine), engine.connect() as connection:
+        after, stale = _cursor(connection, counting), stale_hours(connection, counting)
+        if after is not None and not stale and _last(connection, counting) <= after:
+            return 0  # as most times: found out without a lock
+    counted, after = 0, _begin(engine, counting)
     while after is not None and (through := _committed_through(engine, counting)) > after:
         more, after = _count_some(engine, counting, after, through)
         counted += more
-    _recount(engine, counting)
+    for hour in stale:
+        _recount(engine, counting, hour)
     return counted
 
 
-def _begin(engine: Engine, counting: Counting) -> int:
-    """Through which row is counted; where it was counted against another bundle's profile, that is dropped."""
-    with reaching(engine), engine.connect() as connection:
-        found = _cursor(connection, counting)
-    if found is not None:
-        return found
+def _begin(engine: Engine, counting: Counting) -> int | None:
+    """Through which row is counted; what was counted against another bundle's profile is dropped."""
     with alone(engine, LOCK) as connection:
         found = _cursor(connection, counting)
         if found is not None:
-            return found  # another process was faster
+            return found
         drop_tallies(connection, counting)
         connection.execute(delete(CURSORS).where(counting.of(CURSORS)))
         key = {"problem": counting.problem.name, "version": counting.version}
@@ -86,12 +86,17 @@ def _committed_through(engine: Engine, counting: Counting) -> int:
     On a server rows get their sequence before they are committed. Who writes holds the lock until then, shared; who
     gets it alone for a moment knows that no row with a smaller sequence is still to come.
     """
-    last = select(func.max(PREDICTIONS.c.sequence))
-    last = last.where(PREDICTIONS.c.problem == counting.problem.name, PREDICTIONS.c.version == counting.version)
     with reaching(engine), engine.begin() as connection:
         if not is_embedded(engine):
             lock_commits(connection, shared=False)
-        return connection.execute(last).scalar_one() or 0
+        return _last(connection, counting)
+
+
+def _last(connection: Connection, counting: Counting) -> int:
+    """The last row that is in the log."""
+    last = select(func.max(PREDICTIONS.c.sequence))
+    last = last.where(PREDICTIONS.c.problem == counting.problem.name, PREDICTIONS.c.version == counting.version)
+    return connection.execute(last).scalar_one() or 0
 
 
 def _by_hour(rows: LogRows, counting: Counting) -> dict[datetime, Tally]:
@@ -102,15 +107,12 @@ def _by_hour(rows: LogRows, counting: Counting) -> dict[datetime, Tally]:
     }
 
 
-def _recount(engine: Engine, counting: Counting) -> None:
-    """Count again the hours of which rows were erased; one that has none left is dropped."""
-    with reaching(engine), engine.connect() as connection:
-        hours = stale_hours(connection, counting)
-    for hour in hours:
-        with alone(engine, LOCK) as connection:
-            # first of all: who erases more of this hour from now on waits, and then marks it again
-            connection.execute(update(TALLIES).where(counting.of(TALLIES), TALLIES.c.hour == hour).values(stale=False))
-            replace_hour(connection, counting, hour, _tally_of_hour(connection, counting, hour))
+def _recount(engine: Engine, counting: Counting, hour: datetime) -> None:
+    """Count an hour again of which rows were erased; one that has none left is dropped."""
+    with alone(engine, LOCK) as connection:
+        # first of all: who erases more of this hour from now on waits, and then marks it again
+        connection.execute(update(TALLIES).where(counting.of(TALLIES), TALLIES.c.hour == hour).values(stale=False))
+        replace_hour(connection, counting, hour, _tally_of_hour(connection, counting, hour))
 
 
 def _tally_of_hour(connection: Connection, counting: Counting, begin: datetime) -> Tally | None:
