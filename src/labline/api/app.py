@@ -86,7 +86,7 @@ def create_app(config: Config | None = None, problem_name: str | None = None) ->
         telemetry=telemetry(wanted=config.serving.tracing),
     )
     metrics = app.state.metrics = Metrics()
-    around(app, config.serving, metrics)
+    around(app, config.serving, metrics, predict.direct())
     for routes in (predict, feedback, monitor, schema, metrics_routes, health, home):
         app.include_router(routes.router)
     app.add_exception_handler(problem_details.ApiError, problem_details.on_api_error)

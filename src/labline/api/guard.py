@@ -5,22 +5,25 @@ from __future__ import annotations
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeAlias
 
 from fastapi import FastAPI
 from loguru import logger
 from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from labline.api import limits, paths
 from labline.api.access import Access, Headers
 from labline.api.limits import ClientGoneError, RateLimit, come_again
 from labline.api.metrics import Metrics
-from labline.api.problem_details import ApiError, answer, crashed
+from labline.api.problem_details import ApiError, answer, crashed, refused
 from labline.config.api_keys import ApiKey
 from labline.config.logging import REQUEST_ID
 from labline.config.serving import Serving
+from labline.errors import LablineError
 
 REQUEST_ID_FORM = re.compile(rb"[A-Za-z0-9._:-]{1,64}")  # others could forge lines of a log
 ALWAYS = (
@@ -31,12 +34,25 @@ ALWAYS = (
 )
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 NOT_KEPT = (b"cache-control", b"no-store")  # answers are about people
+TRACED = "fastapi.telemetry"  # in the scope of a request that has a span
 BUSY_SECONDS = 1.0  # after which to come again: nearly every request is answered in less
 
 
-def around(app: FastAPI, serving: Serving, metrics: Metrics) -> None:
-    """Put the guard around an app; outside of it what tells browsers of other sites, where some are named."""
-    app.add_middleware(Guard, serving=serving, metrics=metrics)
+Respond: TypeAlias = Callable[[Request], Awaitable[Response]]
+
+
+def around(
+    app: FastAPI, serving: Serving, metrics: Metrics, direct: Mapping[tuple[str, str], Respond] | None = None
+) -> None:
+    """Put the guard around an app; outside of it what tells browsers of other sites, where some are named.
+
+    Args:
+        app: what answers.
+        serving: keys and limits.
+        metrics: where requests are counted.
+        direct: what answers instead, by method and path: the way through the app would take longer than the answer.
+    """
+    app.add_middleware(Guard, serving=serving, metrics=metrics, direct=direct or {})
     if serving.cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -54,10 +70,14 @@ class Guard:
         app: what answers.
         serving: keys and limits.
         metrics: where requests are counted.
+        direct: what answers instead, by method and path.
     """
 
-    def __init__(self, app: ASGIApp, serving: Serving, metrics: Metrics) -> None:
+    def __init__(
+        self, app: ASGIApp, serving: Serving, metrics: Metrics, direct: Mapping[tuple[str, str], Respond]
+    ) -> None:
         self._app = app
+        self._direct = direct
         self._serving = serving
         self._metrics = metrics
         self._access = Access(serving)
@@ -75,6 +95,8 @@ class Guard:
             await self._admit(exchange, receive, sending)
         except ApiError as refusal:
             await answer(refusal.body, refusal.headers)(scope, receive, sending)
+        except LablineError as error:  # of a direct answer; the app has its own handlers
+            await refused(error)(scope, receive, sending)
         except ClientGoneError:
             exchange.status = 499  # as proxies write it: no one was there to be answered
         except Exception as error:  # pylint: disable=broad-exception-caught  # the log has it, and the metrics
@@ -127,7 +149,12 @@ class Guard:
             raise come_again(503, "Busy", "too many requests are being answered; send it again", BUSY_SECONDS)
         self._metrics.busy += 1
         try:
-            await self._app(scope, receive, send)
+            respond = self._direct.get((scope["method"], scope["path"]))
+            if respond is None or TRACED in scope:  # spans are named on the way through the app
+                await self._app(scope, receive, send)
+            else:
+                response = await respond(Request(scope, receive))
+                await response(scope, receive, send)
         finally:
             self._metrics.busy -= 1
 

@@ -79,8 +79,13 @@ async def on_api_error(_request: Request, error: Exception) -> JSONResponse:
 
 
 async def on_labline_error(_request: Request, error: Exception) -> JSONResponse:
-    """Handler of what a use case refuses: the words are for the caller, places on this machine are for the log."""
+    """Handler of what a use case refuses."""
     assert isinstance(error, LablineError)
+    return refused(error)
+
+
+def refused(error: LablineError) -> JSONResponse:
+    """The answer to what a use case refuses: the words are for the caller, places on this machine are for the log."""
     logger.warning("refused: {}", error)
     if isinstance(error, DatabaseError):  # no fault of the request's: it may be sent again
         return answer(ProblemDetails(title="The database is away", status=503, detail=error.said))

@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 
 from labline.api.deps import Services, loaded_champion
+from labline.api.guard import Respond
 from labline.api.loaded import Loaded
 from labline.api.problem_details import ApiError, ProblemDetails, refused_record
 from labline.api.schemas import ModelName, Prediction, Predictions
@@ -23,10 +24,7 @@ RETRY_SECONDS = 5
 
 
 class DirectRoute(APIRoute):
-    """A route whose function gets the request and gives the response: FastAPI only describes it.
-
-    What FastAPI does between the two, finding out what a function needs and checking it, takes longer than predicting.
-    """
+    """A route whose function gets the request and gives the response: FastAPI only describes it, or names its spans."""
 
     def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:  # type: ignore[override]
         """The function itself."""
@@ -35,6 +33,17 @@ class DirectRoute(APIRoute):
 
 
 router = APIRouter(tags=["predict"], route_class=DirectRoute)
+
+
+def direct() -> dict[tuple[str, str], Respond]:
+    """What answers by itself, by method and path.
+
+    What FastAPI does between request and function, and between function and response, takes longer than predicting.
+    """
+    routes = [route for route in router.routes if isinstance(route, DirectRoute)]
+    return {(method, route.path): route.endpoint for route in routes for method in route.methods or ()}
+
+
 ERRORS: dict[int | str, dict[str, Any]] = {
     422: {"model": ProblemDetails, "description": "The record breaks the contract."},
     503: {"model": ProblemDetails, "description": "There is no champion yet, or answers cannot be logged."},
