@@ -1,8 +1,10 @@
 """Requests per second and latency of POST /predict, beside bare FastAPI, a pandas pipeline, and `mlflow models serve`.
 
-Run it as `python benchmarks/serving.py [--families lightgbm,…] [--seconds 5]` on a machine with nothing else to do and
-`wrk` on it; LABLINE_REAL_DATA names the folder with `obesity/train.csv`. Each server has one worker and is pinned to
-one core, wrk to another; they run one after the other. All answer the same record with 300 rounds (or trees).
+Run it as `python benchmarks/serving.py [--families lightgbm,…] [--seconds 5] [--turns 3]` on a machine with nothing
+else to do and `wrk` on it; LABLINE_REAL_DATA names the folder with `obesity/train.csv`. Each server has one worker and
+is pinned to one core, wrk to another; they run one after the other, and all of them in turn, so that a slow moment of
+the machine is not one server's alone; the table has each one's median. All answer the same record with 300 rounds (or
+trees).
 """
 
 from __future__ import annotations
@@ -13,10 +15,12 @@ import os
 import re
 import shutil
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +36,7 @@ from labline.pipeline.problem import open_problem
 FAMILIES = ("lightgbm", "xgboost", "catboost", "random_forest", "blend")
 SERVER_CORE, CLIENT_CORE = "0", "1"
 START_SECONDS = 120
+HEAD = f"{'':40} {'median, 1':>11} {'req/s, 1':>8} {'req/s, 16':>9}"
 # `mlflow models serve` looks for uvicorn by name
 PATH = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 
@@ -202,13 +207,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--families", default=",".join(FAMILIES))
     parser.add_argument("--seconds", type=int, default=5)
+    parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--peers", choices=["all", "bare"], default="all")
     said = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
         contract = champions.ROOT / "problems" / "obesity" / "problem.yaml"
         shared = {"PROBLEM": str(contract), "PIPELINE": str(scratch / "pipeline.joblib")}
-        found: dict[str, Figures] = {}
+        found: defaultdict[str, list[Figures]] = defaultdict(list)
         config = None
         roots = {family: scratch / family for family in said.families.split(",")}
         for family, root in roots.items():
@@ -220,32 +226,38 @@ def main() -> None:
         def run(label: str, command: list[str], port: int, environment: dict[str, str], **other: str) -> None:
             path, sent = other.get("path", "/predict"), other.get("body", "").encode() or body
             with served(command, port, path, sent, environment):
-                found[label] = measure(port, path, sent, said.seconds)
-            told = found[label]
-            print(
-                f"{label:40} {told.median_ms:8.2f} ms {told.one:8,.0f} {told.sixteen:8,.0f}"
-                + (f"  {told.refused} refused" if told.refused else ""),
-                flush=True,
-            )
+                found[label].append(measure(port, path, sent, said.seconds))
+            print(_line(label, found[label][-1]), flush=True)
 
-        print(f"{'':40} {'median, 1':>11} {'req/s, 1':>8} {'req/s, 16':>9}")
-        port = _port()
-        run("bare FastAPI, no model", _uvicorn(scratch, "bare", BARE, port), port, shared)
+        def turn() -> None:
+            run("bare FastAPI, no model", _uvicorn(scratch, "bare", BARE, port), port, shared)
+            if said.peers == "all":
+                run("FastAPI over a pandas pipeline", _uvicorn(scratch, "frames", PANDAS, port), port, shared)
+                command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", str(scratch / "mlflow"),
+                           "-p", str(port), "--env-manager", "local", "--workers", "1"]  # fmt: skip
+                frame = json.dumps({"dataframe_records": [record]})
+                run("mlflow models serve", command, port, shared, path="/invocations", body=frame)
+            for family, root in roots.items():
+                for durability in ("none", "acknowledged"):
+                    command, environment = _labline(root, port, durability)
+                    run(f"labline, {family}, log {durability}", command, port, environment)
+
         if said.peers == "all":
             pipeline_files(scratch)
-            port = _port()
-            run("FastAPI over a pandas pipeline", _uvicorn(scratch, "frames", PANDAS, port), port, shared)
-            port = _port()
-            command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", str(scratch / "mlflow"),
-                       "-p", str(port), "--env-manager", "local", "--workers", "1"]  # fmt: skip
-            frame = json.dumps({"dataframe_records": [record]})
-            run("mlflow models serve", command, port, shared, path="/invocations", body=frame)
-        for family, root in roots.items():
-            for durability in ("none", "acknowledged"):
-                port = _port()
-                command, environment = _labline(root, port, durability)
-                run(f"labline, {family}, log {durability}", command, port, environment)
-        _ratios(found)
+        port = _port()
+        print(HEAD)
+        for _ in range(said.turns):
+            turn()
+        medians = {label: Figures(*map(statistics.median, zip(*each, strict=True))) for label, each in found.items()}
+        print(f"\nmedians of {said.turns}\n{HEAD}")
+        for label, figures in medians.items():
+            print(_line(label, figures))
+        _ratios(medians)
+
+
+def _line(label: str, told: Figures) -> str:
+    refused = f"  {told.refused} refused" if told.refused else ""
+    return f"{label:40} {told.median_ms:8.2f} ms {told.one:8,.0f} {told.sixteen:8,.0f}{refused}"
 
 
 def _ratios(found: dict[str, Figures]) -> None:
