@@ -12,6 +12,8 @@ BIN := $(VENV)/bin
 # --no-deps: the lock names everything, and pip need not work it out again
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input --no-deps --require-hashes
 EDITABLE := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input --no-deps --no-build-isolation --editable .
+# what one process has compiled, the hundreds that the tests start need not compile again
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup run test test-thorough test-stack lint format lock schema env
 

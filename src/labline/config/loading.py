@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -94,7 +96,7 @@ def load(root: Path | None = None) -> Config:
     Raises:
         ConfigError: no workspace here, an unknown key, a wrong value, or a password in a YAML file.
     """
-    defaults = _Layer("{section}.yaml (default)", {name: _defaults(name) for name in Config.model_fields})
+    defaults = _Layer("{section}.yaml (default)", {name: deepcopy(_defaults(name)) for name in Config.model_fields})
     environment = _Layer("environment {env}", _environment())
     secrets = _Layer("secrets file {file}", _secrets())
     folder = root or _root(environment.values)
@@ -166,6 +168,7 @@ def _root(environment: Mapping[str, Any]) -> Path:
     )
 
 
+@cache  # the same in every workspace, and slow to parse; not to be changed
 def _defaults(section: str) -> dict[str, Any]:
     text = files("labline.config").joinpath(f"{section}.yaml").read_text(encoding="utf-8")
     return yaml.safe_load(text)  # type: ignore[no-any-return]
