@@ -13,6 +13,7 @@ import pytest
 
 from labline.contract import CategoryColumn
 from labline.database import open_database
+from labline.errors import DatabaseError, LablineError
 from labline.monitoring.prediction_log import PredictionLog
 from tests.api.conftest import Api
 
@@ -47,6 +48,24 @@ def test_every_answer_is_in_the_log_with_its_input(api: Api) -> None:
     assert logged.version == 1
     assert logged.prediction == answer["prediction"]
     assert logged.probabilities == answer["probabilities"]
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(LablineError("it cannot be", where="/secret/place"), 409), (DatabaseError("away", where="/secret/place"), 503)],
+)
+def test_what_cannot_be_answered_is_told_without_places(
+    api: Api, monkeypatch: pytest.MonkeyPatch, error: LablineError, status: int
+) -> None:
+    async def refuse(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("labline.api.together.Together.predict", refuse)
+    answer = api.client.post("/predict", json=api.record)
+    assert answer.status_code == answer.json()["status"] == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert error.what in answer.json()["detail"]
+    assert "secret" not in answer.text
 
 
 def test_the_same_record_gets_the_same_answer_and_another_id(api: Api) -> None:

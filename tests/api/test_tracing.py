@@ -8,13 +8,18 @@ import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from labline.api import create_app
 from labline.api.tracing import telemetry
+from labline.config import load
+from labline.contract.examples import example_record
+from labline.pipeline.problem import open_problem
 
 
 @pytest.fixture
@@ -57,6 +62,23 @@ def test_a_request_becomes_a_span_of_the_service(collector: queue.Queue[bytes]) 
     [span] = resource.scope_spans[0].spans
     assert attributes["service.name"] == "labline"
     assert "/version" in span.name
+
+
+def test_an_answer_is_the_same_with_a_span_as_without(
+    collector: queue.Queue[bytes], trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = []
+    for traced in ("false", "true"):  # without, the way to it is another one
+        monkeypatch.setenv("LABLINE_SERVING__TRACING", traced)
+        config = load(trained)
+        with TestClient(create_app(config, "obesity")) as client:
+            answer = client.post("/predict", json=example_record(open_problem(config, "obesity")))
+            answers.append({**answer.json(), "prediction_id": "", "at": answer.headers["content-security-policy"]})
+    assert answers[0] == answers[1]
+    names: set[str] = set()
+    while "POST /predict" not in names:
+        sent = ExportTraceServiceRequest.FromString(collector.get(timeout=10))
+        names |= {span.name for of in sent.resource_spans for scope in of.scope_spans for span in scope.spans}
 
 
 def test_without_the_setting_nothing_of_it_is_imported() -> None:
