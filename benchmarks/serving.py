@@ -202,14 +202,18 @@ def _labline(root: Path, port: int, durability: str) -> tuple[list[str], dict[st
     return [sys.executable, "-m", "labline", "serve", "obesity", "--port", str(port)], environment
 
 
-def main() -> None:
-    """Print the tables."""
+def _asked() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--families", default=",".join(FAMILIES))
     parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--peers", choices=["all", "bare"], default="all")
-    said = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Print the tables."""
+    said = _asked()
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
         contract = champions.ROOT / "problems" / "obesity" / "problem.yaml"

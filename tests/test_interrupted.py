@@ -178,7 +178,7 @@ def test_two_processes_work_at_one_study(shared: Config, churn: tuple[Config, Pr
     about = {"family": "linear", "feature_set": "raw", "columns": list(problem.columns), "key": ready.key}
     studies = Studies(shared.storage.studies_url.get_secret_value())
     study = studies.begin("churn-linear-here", about | {"run_id": run.begin("search"), CLOSED: False}, None)
-    command = [sys.executable, "-m", "labline", "tune-worker", "churn", "--study", study.study_name, "--trials", "3"]
+    command = [sys.executable, "-m", "labline", "tune-worker", "churn", "--study", study.study_name, "--trials", "6"]
     root = shared.settings.root
     workers = [
         subprocess.Popen(command, env=environment(root), cwd=root, stdout=-1, stderr=subprocess.STDOUT, text=True)
@@ -189,9 +189,9 @@ def test_two_processes_work_at_one_study(shared: Config, churn: tuple[Config, Pr
         assert worker.returncode == 0, output
         assert "locked" not in output
     trials = studies.join(study.study_name).trials
-    assert len(trials) == 6
+    assert len(trials) == 12
     assert all(trial.state.is_finished() for trial in trials)
-    assert len({json.dumps(trial.params, sort_keys=True) for trial in trials}) >= 5  # both may begin with the defaults
+    assert len({json.dumps(trial.params, sort_keys=True) for trial in trials}) >= 11  # both may begin with the defaults
     tuned = [row for row in pipeline.leaderboard(shared, problem) if row.stage == "tuned"]
     assert tuned  # the workers' trials stand below the search's run
     study.set_user_attr(CLOSED, True)

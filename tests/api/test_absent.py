@@ -52,7 +52,7 @@ from fastapi.testclient import TestClient
 
 if __name__ == "__main__":
     with TestClient(_app(load(), "obesity")) as client:
-        pages = ("/monitor", "/monitor/data-quality", "/monitor/history")
+        pages = ("/monitor", "/monitor/data-drift", "/monitor/model-performance", "/monitor/history")
         statuses = [client.get(f"{page}?source=current").status_code for page in pages]
     there = {name.partition(".")[0] for name in sys.modules} & {"pandas", "sklearn", "mlflow"}
     print(json.dumps([statuses, sorted(there)]))
@@ -110,4 +110,4 @@ def test_report_pages_are_told_of_without_the_libraries_that_made_them(trained: 
         check=True,
         timeout=120,
     )
-    assert json.loads(said.stdout.splitlines()[-1]) == [[200, 200, 200], []]
+    assert json.loads(said.stdout.splitlines()[-1]) == [[200, 200, 200, 200], []]

@@ -276,11 +276,11 @@ WRONG = {
     ),
     "a colon too many": (
         changed("title: Loan default", "title: Loan default: yes"),
-        (2, "", "not YAML: mapping values are not allowed", "correct the line"),
+        (2, "", "not YAML: mapping values are not allowed here", "correct the line"),
     ),
     "a letter that no editor shows": (
         changed("title: Loan default", "title: Loan\x07default"),
-        (2, "", "characters are not allowed", "take out"),
+        (2, "", "not YAML: special characters are not allowed", "take out"),
     ),
     "an object of Python": (
         changed("title: Loan default", "title: !!python/object/apply:os.getcwd []"),

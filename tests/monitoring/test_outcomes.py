@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -92,14 +93,25 @@ def test_intervals_are_as_wide_as_those_of_rows_drawn_again(problem: Problem) ->
     draws = (random.multinomial(ROWS, np.full(ROWS, 1 / ROWS), 200).astype(float) for _ in range(1))
     again = task.resampled(figures, found.target, found.scores, draws)
     for name, figure in figures.items():
-        if name == "r2":
-            assert figure.low is None  # no interval rather than one that is too narrow
-            continue
         assert figure.low is not None
         assert figure.high is not None
         low, high = np.quantile(again[name], [0.025, 0.975])
         assert figure.low < figure.value < figure.high
         assert figure.high - figure.low == pytest.approx(high - low, rel=0.35)
+
+
+def test_r2_has_no_interval_where_its_sums_do_not_give_one() -> None:
+    problem = PROBLEMS[-1]
+    task, found = drawn(problem)
+    whole = outcomes_of(problem, task, found)
+    older = whole.model_copy(update={"sums": {name: whole.sums[name] for name in ("rmse", "mae", "target")}})
+    far = replace(found, target=found.target + 1e6, scores=found.scores + 1e6)
+    for outcomes in (older, older + whole, outcomes_of(problem, task, far)):
+        figure = figures_of(problem, outcomes)["r2"]
+        assert (figure.low, figure.high) == (None, None)
+    near = replace(found, target=found.target + 100, scores=found.scores + 100)
+    one, other = (figures_of(problem, outcomes_of(problem, task, each))["r2"] for each in (found, near))
+    assert (one.low, one.high) == pytest.approx((other.low, other.high), abs=1e-4)
 
 
 def test_without_labels_there_are_no_figures() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import delete, select, text
 
 from labline.config import Config
 from labline.database import open_database
@@ -106,8 +106,12 @@ def test_days_that_are_over_stand_for_their_hours(traffic: Traffic) -> None:
     count_rows(traffic.engine, traffic.counting)
     assert days(traffic) == [MIDNIGHT + timedelta(days=day) for day in range(5)]
     assert_same(traffic)
+    with traffic.engine.begin() as connection:
+        connection.execute(delete(DAY_TALLIES))  # as in a database that was made before there were days
+    assert_same(traffic)
     late = traffic.log(traffic.rows(20, begin=NOON))  # replayed: of a day that was added up before
     count_rows(traffic.engine, traffic.counting)
+    assert days(traffic) == [MIDNIGHT + timedelta(days=day) for day in range(5)]
     assert_same(traffic)
     gone = [row.prediction_id for row in rows[130:260] if row.at < MIDNIGHT + timedelta(days=2)]
     PredictionLog(traffic.engine).erase("obesity", [*gone, late[0].prediction_id])

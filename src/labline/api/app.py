@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI
@@ -27,6 +28,7 @@ from labline.api.trial import Trial
 from labline.api.watching import Watching
 from labline.api.workers import Worker
 from labline.config import Config, load
+from labline.contract import Problem
 from labline.database import open_database
 from labline.errors import LablineError
 from labline.monitoring.log_writer import LogWriter, log_options
@@ -46,41 +48,12 @@ def create_app(config: Config | None = None, problem_name: str | None = None) ->
     config = config or load()
     problem = open_problem(config, problem_name)
 
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        database = open_database(config.storage.database_url.get_secret_value())
-        registry_worker, summary_worker, report_worker = (Worker(config) for _ in range(3))
-        log = LogWriter(database, log_options(config, problem.name))
-        await log.start()
-        champion = Champion(config, problem.name, registry_worker)
-        trial = Trial(config.serving, champion, log)
-        app.state.services = Services(
-            config, problem, champion, log, trial, registry_worker, summary_worker, report_worker
-        )
-        await champion.start()
-        watching = app.state.watching = Watching(app.state.services)
-        aside = (
-            champion.follow(),
-            listen(database, problem.name, champion.ask_soon),
-            trial.run(),
-            watching.run(),
-            keep_showing(metrics, lambda: metrics_routes.state(app.state.services)),
-        )
-        tasks = [asyncio.create_task(one) for one in aside]
-        yield
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await log.close()
-        for worker in (registry_worker, summary_worker, report_worker):
-            worker.stop()
-
     # FastAPI's own documentation pages load their scripts from a public address; these come from the package
     # a path has one spelling: the redirect from others would go to whatever host the request names
     app = FastAPIOffline(
         title=problem.title,
         version=__version__,
-        lifespan=lifespan,
+        lifespan=partial(_lifespan, config=config, problem=problem),
         redoc_url=None,
         redirect_slashes=False,
         telemetry=telemetry(wanted=config.serving.tracing),
@@ -101,3 +74,32 @@ def create_app(config: Config | None = None, problem_name: str | None = None) ->
 
     app.openapi = page  # type: ignore[method-assign]  # FastAPI's documented way to extend it
     return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI, config: Config, problem: Problem) -> AsyncIterator[None]:
+    """What lives as long as the app does."""
+    database = open_database(config.storage.database_url.get_secret_value())
+    registry_worker, summary_worker, report_worker = (Worker(config) for _ in range(3))
+    log = LogWriter(database, log_options(config, problem.name))
+    await log.start()
+    champion = Champion(config, problem.name, registry_worker)
+    trial = Trial(config.serving, champion, log)
+    app.state.services = Services(config, problem, champion, log, trial, registry_worker, summary_worker, report_worker)
+    await champion.start()
+    watching = app.state.watching = Watching(app.state.services)
+    aside = (
+        champion.follow(),
+        listen(database, problem.name, champion.ask_soon),
+        trial.run(),
+        watching.run(),
+        keep_showing(app.state.metrics, lambda: metrics_routes.state(app.state.services)),
+    )
+    tasks = [asyncio.create_task(one) for one in aside]
+    yield
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await log.close()
+    for worker in (registry_worker, summary_worker, report_worker):
+        worker.stop()

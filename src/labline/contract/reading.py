@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import yaml
 from pydantic import ValidationError
@@ -25,13 +24,7 @@ PLAIN = {
 }
 
 
-if TYPE_CHECKING:
-    SafeLoader = yaml.SafeLoader
-else:  # libyaml, where PyYAML was built with it, takes a tenth of the time
-    SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-class _Loader(SafeLoader):
+class _Loader(yaml.SafeLoader):
     """YAML 1.2's booleans, only true and false, and no dates: a category named `no` or 2024-01-31 stays a name."""
 
 

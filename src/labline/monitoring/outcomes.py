@@ -19,6 +19,8 @@ RANKS = 1000  # bins of the positive class's probability, from which metrics tha
 DRAWS = 300
 SEED = 7
 Z = 1.959964  # two-sided, 95 %
+SPREAD = ("target_2", "target_3", "error_target", "error_2_target")
+SPREAD_MIN = 1e-6  # of the labels' mean square, their variance; of fourth powers four digits are left then
 EPSILON = float(np.finfo(np.float64).eps)
 
 
@@ -96,8 +98,9 @@ def outcomes_of(problem: Problem, task: Task, found: Labelled) -> Outcomes:
 def figures_of(problem: Problem, outcomes: Outcomes) -> dict[str, Estimate]:
     """Metrics by the contract's names, the contract's own first; none where no label is known.
 
-    Means have a normal interval, their roots its roots; what is made of counts has one from counts drawn again with
-    their own shares (Efron 1979). ROC AUC and average precision take answers in the same thousandth for equal.
+    Means have a normal interval, their roots its roots, R² one by the delta method; what is made of counts has one from
+    counts drawn again with their own shares (Efron 1979). ROC AUC and average precision take answers in the same
+    thousandth for equal.
     """
     if not outcomes.rows:
         return {}
@@ -137,7 +140,11 @@ def _of_labels(_task: Task, found: Labelled) -> tuple[dict[str, int], dict[str, 
 
 def _of_values(_task: Task, found: Labelled) -> tuple[dict[str, int], dict[str, NDArray[np.float64]]]:
     missed = found.target - found.scores
-    losses = {"rmse": missed**2, "mae": np.abs(missed), "target": found.target}
+    target = found.target
+    losses = {"rmse": missed**2, "mae": np.abs(missed), "target": target}
+    # for the interval of R²: how the errors go with the labels, and how these are spread
+    losses |= {"target_2": target**2, "target_3": target**3, "error_target": missed * target}
+    losses |= {"error_2_target": missed**2 * target}
     if (found.target >= 0).all() and (found.scores >= 0).all():
         losses["rmsle"] = (np.log1p(found.target) - np.log1p(found.scores)) ** 2
     return {}, losses
@@ -177,10 +184,32 @@ def _value_figures(outcomes: Outcomes, _count: int) -> dict[str, Estimate]:
     total, total_squares = outcomes.sums["target"]
     spread = total_squares / outcomes.rows - (total / outcomes.rows) ** 2
     if spread > 0:
-        figures["r2"] = Estimate(value=1 - squares.value / spread)
+        figures["r2"] = _determined(outcomes, squares.value, spread)
     if "rmsle" in outcomes.sums:
         figures["rmsle"] = _root(_mean(outcomes, "rmsle"))
     return figures
+
+
+def _determined(outcomes: Outcomes, error: float, spread: float) -> Estimate:
+    """R², one less the mean squared error over the labels' variance, with an interval by the delta method.
+
+    There is none where some rows were counted before its sums were kept, and where labels lie so close together, or
+    so far from zero, that what is left of their fourth powers is rounding.
+    """
+    found, rows = 1 - error / spread, outcomes.rows
+    sums = {name: outcomes.sums.get(name, (np.nan, np.nan)) for name in ("rmse", "target", *SPREAD)}
+    mean, second, third, fourth = (
+        part / rows for part in (sums["target"][0], sums["target"][1], sums["target_3"][0], sums["target_2"][1])
+    )
+    whole = bool(np.isclose(sums["target_2"][0], sums["target"][1], rtol=1e-9))
+    if not whole or rows < 2 or spread < SPREAD_MIN * second:
+        return Estimate(value=found)
+    around = fourth - 4 * mean * third + 6 * mean**2 * second - 3 * mean**4
+    crossed = (sums["error_target"][1] - 2 * mean * sums["error_2_target"][0]) / rows + mean**2 * error
+    errors = sums["rmse"][1] / rows - error**2
+    variance = errors - 2 * error / spread * (crossed - error * spread) + (error / spread) ** 2 * (around - spread**2)
+    width = Z * float(np.sqrt(max(variance, 0.0) / (rows - 1))) / spread
+    return Estimate(value=found, low=found - width, high=min(found + width, 1.0))
 
 
 def _mean(outcomes: Outcomes, name: str) -> Estimate:

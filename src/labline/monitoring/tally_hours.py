@@ -40,7 +40,7 @@ def count_rows(engine: Engine, counting: Counting) -> int:
     return counted
 
 
-def _begin(engine: Engine, counting: Counting) -> int | None:
+def _begin(engine: Engine, counting: Counting) -> int:
     """Through which row is counted; what was counted against another bundle's profile is dropped."""
     with alone(engine, LOCK) as connection:
         found = _cursor(connection, counting)
