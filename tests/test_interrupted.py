@@ -16,6 +16,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from loguru import logger
+from sqlalchemy.orm.util import AliasedInsp
 
 from labline import pipeline
 from labline.config import Config, load
@@ -147,6 +149,42 @@ def test_ctrl_c_keeps_what_was_found_and_says_how_to_go_on(churn: tuple[Config, 
     assert mistaken.returncode == 2
     assert "'forest'" in mistaken.stderr
     assert "random_forest" in mistaken.stderr
+
+
+def test_ctrl_c_in_the_middle_of_a_statement_ends_the_runs_as_killed(
+    churn: tuple[Config, Problem], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, problem = churn
+
+    def interrupted(*_: object, **__: object) -> None:
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    def told(*_: object) -> None:
+        # made between a statement and its rows: the statement stays open
+        monkeypatch.setattr(AliasedInsp, "__init__", interrupted)
+
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.train(config, problem, tried=told)
+    registry = Registry(config.storage, problem.name)
+    with registry.store.client() as client:
+        runs = client.search_runs([registry.store.experiment(client, problem.name)])
+    assert sorted(run.info.status for run in runs) == ["FINISHED", "KILLED", "KILLED"]
+
+
+def test_ctrl_c_is_ctrl_c_though_mlflow_cannot_be_told(churn: tuple[Config, Problem]) -> None:
+    config, problem = churn
+    said: list[str] = []
+
+    def told(*_: object) -> None:
+        (config.settings.models / "mlflow.db").write_bytes(b"no database any more")
+        raise KeyboardInterrupt
+
+    sink = logger.add(lambda message: said.append(message.record["message"]), level="WARNING")
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.train(config, problem, tried=told)
+    logger.remove(sink)
+    assert any("MLflow was not told that training has ended" in line for line in said)
 
 
 def test_without_an_unfinished_search_resume_says_so(churn: tuple[Config, Problem]) -> None:

@@ -26,16 +26,19 @@ def checkout(docker: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def stack(checkout: Path, pytestconfig: pytest.Config) -> Iterator[Stack]:
-    """The stack, up; gone with its volumes afterwards."""
+def stack(checkout: Path, request: pytest.FixtureRequest) -> Iterator[Stack]:
+    """The stack, up; gone with its volumes afterwards. After a failure its last words are printed first."""
     stack = stack_in(checkout)
     stack.run("down", "--volumes", "--remove-orphans")
     try:
         stack.up("first")
         yield stack
     finally:
+        words = [("ps", "--all"), ("logs", "--tail", "50")] if request.session.testsfailed else []
+        last = [stack.run(*command, check=False).stdout for command in words]
         stack.run("--profile", "test", "down", "--volumes", "--rmi", "local", check=False)
-        if capture := pytestconfig.pluginmanager.getplugin("capturemanager"):
+        if capture := request.config.pluginmanager.getplugin("capturemanager"):
             with capture.global_and_fixture_disabled():
+                print(*last, sep="\n")
                 for name, seconds in stack.seconds.items():
                     print(f"\nstack up and first prediction answered, {name}: {seconds:.0f} s", end="")

@@ -222,6 +222,9 @@ def test_each_service_is_killed_in_turn_while_requests_go_on_and_nothing_acknowl
     def more_than(number: int) -> bool:
         return len(acknowledged) > number
 
+    def is_dead(service: str) -> bool:
+        return not inspected(stack, service)["State"]["Running"]
+
     clients = [threading.Thread(target=ask) for _ in range(4)]
     for client in clients:
         client.start()
@@ -231,6 +234,8 @@ def test_each_service_is_killed_in_turn_while_requests_go_on_and_nothing_acknowl
                 killed.set()
             before = len(acknowledged)
             stack.run("kill", service)
+            # what still counts as running would not be started
+            wait_for(partial(is_dead, service), f"{service} to end")
             if service != "api":
                 wait_for(partial(more_than, before + 20), f"answers without {service}")
             stack.run("start", service)

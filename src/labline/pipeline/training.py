@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import tempfile
 import time
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from labline import __version__
 from labline.config import Config
 from labline.contract import Problem
-from labline.errors import LablineError
+from labline.errors import LablineError, RegistryError
 from labline.features import FEATURES_FILE, read_features
 from labline.model.bundle import Bundle, Contents, Manifest, Provenance, finish_bundle, write_bundle
 from labline.model.evaluation import Evaluation, evaluate
@@ -111,13 +112,25 @@ def train(
         progress("evaluate on the hold-out, log the run and register", 0.97)
         found = _registered(config, registry, run, fitted, ready, clock)
     except BaseException as error:  # Ctrl-C too: whatever ends it, MLflow is told, and what was found stays
-        run.end("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
+        _tell_end(run, error)
         raise
     journal.note(finished=True)
     shutil.rmtree(journal.folder)  # all of it is in MLflow now
     figures = found.evaluation
     logger.info("{}: {} {} on {:,} held-out rows", found.version, problem.metric, figures.headline, figures.rows)
     return replace(found, seconds=time.monotonic() - started)
+
+
+def _tell_end(run: TrainingRun, error: BaseException) -> None:
+    """MLflow is told that training ended early; where it cannot be, the error still is what ended it."""
+    interrupted = isinstance(error, KeyboardInterrupt)
+    if interrupted:  # a statement of MLflow's that was cut short keeps SQLite locked for as long as its frames live
+        error.__traceback__ = None
+        gc.collect()
+    try:
+        run.end("KILLED" if interrupted else "FAILED")
+    except RegistryError as untold:
+        logger.warning("MLflow was not told that training has ended: {}", untold)
 
 
 def _search(config: Config, problem: Problem, ready: Ready, clock: Clock, journal: Journal) -> Search:
