@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import uuid
@@ -35,6 +36,12 @@ FAST = {
     },
     "serving": {"champion_poll_seconds": 0.2},
 }
+
+
+def pytest_collection_finish() -> None:
+    """What libraries hold stays to the end: no use in looking for garbage in it, time and again."""
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -76,7 +83,9 @@ def sample() -> dict[str, pd.DataFrame]:
 
 
 @pytest.fixture(scope="session")
-def trained_template(tmp_path_factory: pytest.TempPathFactory, sample: dict[str, pd.DataFrame]) -> Path:
+def trained_template(
+    tmp_path_factory: pytest.TempPathFactory, empty_store: Path, sample: dict[str, pd.DataFrame]
+) -> Path:
     """A workspace with a champion, made once for all workers. Not to be changed: tests work on copies."""
     shared = tmp_path_factory.getbasetemp()
     if os.environ.get("PYTEST_XDIST_WORKER"):
@@ -84,7 +93,7 @@ def trained_template(tmp_path_factory: pytest.TempPathFactory, sample: dict[str,
     root = shared / "trained"
     with FileLock(shared / "trained.lock"):
         if not (root / "done").is_file():
-            make_workspace(root)
+            take_store(make_workspace(root), empty_store)
             for role, frame in sample.items():
                 frame.to_csv(root / f"{role}.csv", index=False)
             config = load(root)
@@ -121,13 +130,17 @@ def make_workspace(root: Path) -> Path:
     return root
 
 
-@pytest.fixture
-def workspace(tmp_path: Path, empty_store: Path) -> Path:
-    """An empty workspace of the test's own."""
-    root = make_workspace(tmp_path / "workspace")
+def take_store(root: Path, empty_store: Path) -> Path:
+    """The workspace, with an MLflow store in it."""
     (root / "models").mkdir()
     shutil.copy(empty_store, root / "models" / "mlflow.db")
     return root
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, empty_store: Path) -> Path:
+    """An empty workspace of the test's own."""
+    return take_store(make_workspace(tmp_path / "workspace"), empty_store)
 
 
 @pytest.fixture

@@ -269,3 +269,10 @@ def test_up_refuses_a_busy_port_before_anything_long(workspace: Path) -> None:
     assert result.returncode == 2
     assert "cannot listen" in result.stderr
     assert not (workspace / "data").exists()
+
+
+def test_to_see_the_verbs_nothing_heavy_is_imported() -> None:
+    asked = "import json, sys, labline.cli; print(json.dumps([name for name in sys.modules if '.' not in name]))"
+    there = json.loads(subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True).stdout)
+    assert "labline" in there
+    assert {"numpy", "pandas", "scipy", "sqlalchemy", "mlflow", "fastapi"}.isdisjoint(there)

@@ -303,9 +303,10 @@ def test_the_common_root_is_written_to_and_one_that_cannot_be_is_found(
 
 
 @pytest.fixture(scope="module")
-def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def mlflow_server(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Iterator[str]:
     """A tracking server that answers to `localhost` and not to `127.0.0.1`; its address under the first name."""
     folder, number = tmp_path_factory.mktemp("mlflow"), free_port()
+    shutil.copy(empty_store, folder / "mlflow.db")
     with subprocess.Popen(
         [
             *(sys.executable, "-m", "mlflow", "server", f"--port={number}", "--workers=1"),

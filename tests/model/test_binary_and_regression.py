@@ -24,6 +24,7 @@ from labline.monitoring.prediction_log import Logged, PredictionLog, new_predict
 from labline.monitoring.windows import Wanted
 from labline.pipeline.data import columns_of
 from labline.pipeline.training import Trained
+from tests.conftest import take_store
 
 CONTRACTS = {
     "churn": {"task": "binary", "target": "left", "classes": ["no", "yes"], "metric": "roc_auc"},
@@ -95,9 +96,9 @@ class Way:
 
 
 @pytest.fixture(scope="module", params=list(CONTRACTS))
-def way(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Way:
+def way(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Way:
     name: str = request.param
-    root = tmp_path_factory.mktemp(name)
+    root = take_store(tmp_path_factory.mktemp(name), empty_store)
     folder = root / "problems" / name
     folder.mkdir(parents=True)
     unused = {"churn": "amount", "amount": "left"}[name]

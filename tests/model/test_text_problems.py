@@ -26,12 +26,13 @@ from labline.monitoring.profile import CategoryProfile, NumberProfile, Profile
 from labline.monitoring.windows import Wanted
 from labline.pipeline.data import columns_of
 from labline.pipeline.divided import holdout_frame
+from tests.conftest import take_store
 from tests.model.text_problems import CURRENT_ROWS, MAKE, TOPICS, TRAIN_ROWS, Way, take_the_way
 
 
 @pytest.fixture(scope="module")
-def ways(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Way]:
-    return {name: take_the_way(tmp_path_factory.mktemp(name), name) for name in MAKE}
+def ways(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> dict[str, Way]:
+    return {name: take_the_way(take_store(tmp_path_factory.mktemp(name), empty_store), name) for name in MAKE}
 
 
 @pytest.fixture(params=list(MAKE))

@@ -181,7 +181,7 @@ MAKE: dict[str, tuple[dict[str, Any], Callable[[int, int], pd.DataFrame]]] = {
 
 
 def take_the_way(root: Path, name: str) -> Way:
-    """Write the problem and its rows into a workspace, train and promote."""
+    """Write the problem and its rows into the workspace, train and promote."""
     contract, rows = MAKE[name]
     folder = root / "problems" / name
     folder.mkdir(parents=True)

@@ -10,7 +10,6 @@ import typer
 
 from labline import console
 from labline.cli.common import Name, app, open_workspace
-from labline.database import open_database
 from labline.errors import LablineError
 
 log = typer.Typer(help="The prediction log: export it, erase from it, prune it.", no_args_is_help=True)
@@ -44,6 +43,7 @@ def erase(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Remove predictions for good, with what belongs to them: as a person may ask of you."""
+    from labline.database import open_database
     from labline.monitoring.log_writer import log_options
     from labline.monitoring.prediction_log import PredictionLog
 
@@ -68,6 +68,7 @@ def prune(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Remove what is older than so many days, of all problems; serving.retention_days does it by itself."""
+    from labline.database import open_database
     from labline.monitoring.prediction_log import PredictionLog
 
     config, _ = open_workspace(None)

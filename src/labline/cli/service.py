@@ -23,7 +23,6 @@ from labline.cli.common import (
     with_budget,
 )
 from labline.config import Config
-from labline.contract.examples import example_record
 
 if TYPE_CHECKING:
     from labline.contract import Problem
@@ -114,6 +113,8 @@ def _serve_afresh(name: str, host: str | None, port: int | None) -> None:
 
 
 def _what_to_try(config: Config, problem: Problem, address: str) -> None:
+    from labline.contract.examples import example_record
+
     record = shlex.quote(json.dumps(example_record(problem), ensure_ascii=False))
     uri = config.storage.tracking_uri
     lines = (
