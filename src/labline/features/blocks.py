@@ -174,24 +174,26 @@ class CategoryBlock(_Block):
         """One-hot and wide."""
         return self.onehot and self.width > SPARSE_FROM
 
-    def _codes(self, columns: Columns) -> NDArray[np.float64]:
-        otherwise = float(len(self.values)) if self.other else math.nan
+    @cached_property
+    def _one_hot(self) -> NDArray[np.float64]:
+        """The columns of each index, shape (width + 1, width); the last row is of what is missing."""
+        return np.eye(self.width + 1, self.width)
+
+    def _codes(self, columns: Columns, missing: float) -> list[float]:
+        otherwise = len(self.values) if self.other else missing
         indices = self._indices
-        return np.array(
-            [math.nan if value is None else indices.get(value, otherwise) for value in columns[self.column].tolist()],
-            dtype=np.float64,
-        )
+        return [missing if value is None else indices.get(value, otherwise) for value in columns[self.column].tolist()]
 
     def transform(self, columns: Columns) -> Part:
         """Shape (rows, len(names)); missing is NaN as an index, and zeros as columns."""
-        codes = self._codes(columns)
         if not self.onehot:
-            return codes[:, None]
+            return np.array(self._codes(columns, math.nan), dtype=np.float64)[:, None]
+        codes = np.array(self._codes(columns, self.width), dtype=np.intp)
         if not self.is_sparse:
-            return (codes[:, None] == np.arange(self.width)).astype(np.float64)
-        known = np.flatnonzero(~np.isnan(codes))
+            return self._one_hot.take(codes, axis=0)
+        known = np.flatnonzero(codes < self.width)
         shape = (len(codes), self.width)
-        return sparse.csr_matrix((np.ones(len(known)), (known, codes[known].astype(np.int32))), shape=shape)
+        return sparse.csr_matrix((np.ones(len(known)), (known, codes[known])), shape=shape)
 
 
 class LabelsBlock(_Block):

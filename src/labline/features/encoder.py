@@ -41,6 +41,7 @@ Matrix: TypeAlias = Part
 
 LEARNED_MAX = 5000  # names of an open column that are told apart; the rarer ones are "another"
 LEARNED_ROWS_MIN = 3
+FEW_ROWS = 64  # up to which a step a block costs more than the matrix
 LONG_TEXT = 120  # characters, on average; in longer texts parts of words say little that words do not
 
 
@@ -110,7 +111,7 @@ class Encoder:
         widths = [(block.column in columns, len(block.names)) for block in self.state.blocks]
         return np.flatnonzero(np.repeat([wanted for wanted, _ in widths], [width for _, width in widths]))
 
-    @property
+    @cached_property
     def is_sparse(self) -> bool:
         """Whether it gives sparse rows."""
         return any(block.is_sparse for block in self.state.blocks)
@@ -144,7 +145,10 @@ class Encoder:
         parts = (_transformed(block, columns, repeated or {}) for block in self.state.blocks)
         if self.is_sparse:
             return sparse.hstack([sparse.csr_matrix(part) for part in parts], format="csr")
-        matrix = np.empty((len(next(iter(columns.values()))), self._width))
+        rows = len(next(iter(columns.values())))
+        if rows <= FEW_ROWS:
+            return np.concatenate(list(parts), axis=1)
+        matrix = np.empty((rows, self._width))
         at = 0
         for part in parts:  # each into its place: all of them at once would be the matrix twice
             matrix[:, at : at + part.shape[1]] = part

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse, special
+from scipy import sparse
 
 from labline.features import Encoding, Matrix
 from labline.model.families.base import PATIENCE, ROUNDS_MAX, Family, Fit, Member
-from labline.model.families.outputs import Outputs
+from labline.model.families.outputs import Outputs, through
 from labline.model.tasks import Link, Target
 
 if TYPE_CHECKING:
@@ -73,11 +73,7 @@ class CatBoostMember(Member):
         step = max(1, CELLS // max(1, self.rounds * len(self.outputs.given)))
         parts = [self._sums(matrix[at : at + step]) for at in range(0, matrix.shape[0], step)]
         sums = np.concatenate(parts) * scale + np.asarray(bias)
-        if self.link == "softmax":
-            raw = special.softmax(sums, axis=1)
-        else:
-            raw = special.expit(sums) if self.link == "sigmoid" else sums
-        return self.outputs.widened(raw, vector=self.vector)
+        return self.outputs.widened(through(self.link, sums), vector=self.vector)
 
     def _sums(self, matrix: Matrix) -> NDArray[np.float64]:
         """Of some rows, shape (rows, outputs)."""

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from os import cpu_count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse, special
+from scipy import sparse
 
 from labline.features import Encoding, Matrix
 from labline.model.families.base import Family, Fit, Member
+from labline.model.families.outputs import through
 from labline.model.tasks import Link, Target
 
 if TYPE_CHECKING:
@@ -44,9 +44,7 @@ class LinearMember(Member):
     def predict(self, matrix: Matrix) -> NDArray[np.float64]:
         """Sums through the link; one output gives shape (rows,) unless it is the only label."""
         sums = _rowwise(matrix, self.coefficients) + self.intercepts
-        links = {"softmax": partial(special.softmax, axis=1), "sigmoid": special.expit, "identity": np.asarray}
-        found: NDArray[np.float64] = np.asarray(links[self.link](sums), dtype=np.float64)
-        return found
+        return np.asarray(through(self.link, sums), dtype=np.float64)
 
     def importances(self) -> NDArray[np.float64]:
         """Largest absolute coefficient of each feature over the outputs."""

@@ -1,16 +1,26 @@
-"""Outputs that vary: a class no row has, or a label that all have or none, is nothing for a booster to learn."""
+"""From a model's sums to what it gives: the link, and outputs that no booster has to learn because they never vary."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
-from labline.model.tasks import Target, Task
+from labline.model.tasks import Link, Target, Task
+
+
+def through(link: Link, sums: NDArray[Any]) -> NDArray[Any]:
+    """Sums of shape (rows, outputs) as probabilities, or values; the bits of a row depend on no other row."""
+    if link == "softmax":
+        # SciPy's own looks into its arguments for longer than one row of it takes
+        shares = np.exp(sums - sums.max(axis=1, keepdims=True))
+        return np.asarray(shares / shares.sum(axis=1, keepdims=True))
+    return np.asarray(special.expit(sums) if link == "sigmoid" else sums)
 
 
 @dataclass(frozen=True)
@@ -50,8 +60,10 @@ class Outputs:
 
     def widened(self, raw: NDArray[np.float64], *, vector: bool) -> NDArray[np.float64]:
         """What a model gave, shape (rows, given), with the constants beside it; a vector where the task wants one."""
-        wide = np.tile(np.array(self.constants), (len(raw), 1))
-        wide[:, list(self.given)] = raw
+        wide = raw
+        if len(self.given) < len(self.constants):
+            wide = np.tile(np.array(self.constants), (len(raw), 1))
+            wide[:, list(self.given)] = raw
         return wide[:, 0] if vector else wide
 
     def save(self, folder: Path) -> None:

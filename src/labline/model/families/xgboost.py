@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 from labline.features import Encoding, Matrix
 from labline.model.families.base import PATIENCE, ROUNDS_MAX, Family, Fit, Member
 from labline.model.families.margins import CELLS_MAX, Margins
-from labline.model.families.outputs import Outputs
+from labline.model.families.outputs import Outputs, through
 from labline.model.tasks import Link, Target
 
 if TYPE_CHECKING:
@@ -52,8 +51,7 @@ class XGBoostMember(Member):
         if self.booster is None:
             return self.outputs.widened(np.zeros((matrix.shape[0], 0)), vector=self.vector)
         sums = self._sums(matrix).astype(np.float64)
-        links = {"softmax": partial(special.softmax, axis=1), "sigmoid": special.expit, "identity": np.asarray}
-        return self.outputs.widened(links[self._link](sums)[:, : len(self.outputs.given)], vector=self.vector)
+        return self.outputs.widened(through(self._link, sums)[:, : len(self.outputs.given)], vector=self.vector)
 
     def _sums(self, matrix: Matrix) -> NDArray[np.float32]:
         assert self.booster is not None
@@ -73,9 +71,9 @@ class XGBoostMember(Member):
         return Margins.of(self.booster)
 
     @cached_property
-    def _link(self) -> str:
+    def _link(self) -> Link:
         assert self.booster is not None
-        return str(self.booster.attr("labline_link"))
+        return cast("Link", self.booster.attr("labline_link"))
 
     def importances(self) -> NDArray[np.float64]:
         """Total gain of each feature's splits, shape (features,)."""
