@@ -286,6 +286,8 @@ WRONG = {
         changed("title: Loan default", "title: !!python/object/apply:os.getcwd []"),
         (2, "", "not YAML", "correct the line"),
     ),
+    "far too many brackets": ("name: " + "[" * 100_000, (1, "", "nested too deeply", "docs/your-own-data.md")),
+    "what holds itself": ("name: &loan [*loan]\n", (1, "", "within itself", "docs/your-own-data.md")),
     "a list": ("- a\n- b\n", (1, "", "no contract in it", "docs/your-own-data.md")),
     "nothing": ("", (1, "", "no contract in it", "docs/your-own-data.md")),
 }

@@ -28,17 +28,12 @@ class _Loader(yaml.SafeLoader):
     """YAML 1.2's booleans, only true and false, and no dates: a category named `no` or 2024-01-31 stays a name."""
 
 
-class _QuickLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # one of two classes
-    """The same by libyaml, where PyYAML was built with it."""
-
-
 _NOT_AS_IN_1_1 = {"tag:yaml.org,2002:bool", "tag:yaml.org,2002:timestamp"}
-for _loader in (_Loader, _QuickLoader):
-    _loader.yaml_implicit_resolvers = {
-        first: [(tag, pattern) for tag, pattern in resolvers if tag not in _NOT_AS_IN_1_1]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-    _loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), list("tf"))
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag not in _NOT_AS_IN_1_1]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), list("tf"))
 
 
 def read_problem(file: Path) -> Problem:
@@ -54,9 +49,10 @@ def read_problem(file: Path) -> Problem:
     except UnicodeDecodeError as error:
         raise ContractError(f"not UTF-8: {error.reason}", where=str(file), mend="save it as UTF-8") from error
     try:
-        node = _composed(text)
+        loader = _Loader(text)
+        node = loader.get_single_node()
         lines = _lines(node, file) if node is not None else {}
-        content = _Loader("").construct_document(node) if node is not None else None
+        content = loader.construct_document(node) if node is not None else None
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ContractError(
@@ -67,20 +63,16 @@ def read_problem(file: Path) -> Problem:
         raise ContractError(
             f"not YAML: {error.reason}", where=f"{file}:{line}", mend="take out what no editor shows"
         ) from error
+    except RecursionError as error:
+        raise ContractError(
+            "nested too deeply, or within itself", where=f"{file}:1", mend="see docs/your-own-data.md for an example"
+        ) from error
     if not isinstance(content, dict):
         raise ContractError("no contract in it", where=f"{file}:1", mend="see docs/your-own-data.md for an example")
     try:
         return Problem.model_validate(content)
     except ValidationError as error:
         raise _contract_error(file, error, lines) from error
-
-
-def _composed(text: str) -> yaml.Node | None:
-    """The text's tree; what libyaml refuses is read again by PyYAML itself, which says better what is wrong."""
-    try:
-        return yaml.compose(text, _QuickLoader)
-    except yaml.YAMLError:
-        return yaml.compose(text, _Loader)
 
 
 def _no_such_problem(file: Path) -> ContractError:

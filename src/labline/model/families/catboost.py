@@ -16,7 +16,7 @@ from scipy import sparse
 
 from labline.features import Encoding, Matrix
 from labline.model.families.base import PATIENCE, ROUNDS_MAX, Family, Fit, Member
-from labline.model.families.outputs import Outputs, through
+from labline.model.families.outputs import Outputs, apply_link
 from labline.model.tasks import Link, Target
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class CatBoostMember(Member):
         step = max(1, CELLS // max(1, self.rounds * len(self.outputs.given)))
         parts = [self._sums(matrix[at : at + step]) for at in range(0, matrix.shape[0], step)]
         sums = np.concatenate(parts) * scale + np.asarray(bias)
-        return self.outputs.widened(through(self.link, sums), vector=self.vector)
+        return self.outputs.widened(apply_link(self.link, sums), vector=self.vector)
 
     def _sums(self, matrix: Matrix) -> NDArray[np.float64]:
         """Of some rows, shape (rows, outputs)."""

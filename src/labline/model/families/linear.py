@@ -14,7 +14,7 @@ from scipy import sparse
 
 from labline.features import Encoding, Matrix
 from labline.model.families.base import Family, Fit, Member
-from labline.model.families.outputs import through
+from labline.model.families.outputs import apply_link
 from labline.model.tasks import Link, Target
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class LinearMember(Member):
     def predict(self, matrix: Matrix) -> NDArray[np.float64]:
         """Sums through the link; one output gives shape (rows,) unless it is the only label."""
         sums = _rowwise(matrix, self.coefficients) + self.intercepts
-        return np.asarray(through(self.link, sums), dtype=np.float64)
+        return np.asarray(apply_link(self.link, sums), dtype=np.float64)
 
     def importances(self) -> NDArray[np.float64]:
         """Largest absolute coefficient of each feature over the outputs."""

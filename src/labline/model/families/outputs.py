@@ -14,7 +14,7 @@ from scipy import special
 from labline.model.tasks import Link, Target, Task
 
 
-def through(link: Link, sums: NDArray[Any]) -> NDArray[Any]:
+def apply_link(link: Link, sums: NDArray[Any]) -> NDArray[Any]:
     """Sums of shape (rows, outputs) as probabilities, or values; the bits of a row depend on no other row."""
     if link == "softmax":
         # SciPy's own looks into its arguments for longer than one row of it takes

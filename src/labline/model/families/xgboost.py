@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from labline.features import Encoding, Matrix
 from labline.model.families.base import PATIENCE, ROUNDS_MAX, Family, Fit, Member
 from labline.model.families.margins import CELLS_MAX, Margins
-from labline.model.families.outputs import Outputs, through
+from labline.model.families.outputs import Outputs, apply_link
 from labline.model.tasks import Link, Target
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class XGBoostMember(Member):
         if self.booster is None:
             return self.outputs.widened(np.zeros((matrix.shape[0], 0)), vector=self.vector)
         sums = self._sums(matrix).astype(np.float64)
-        return self.outputs.widened(through(self._link, sums)[:, : len(self.outputs.given)], vector=self.vector)
+        return self.outputs.widened(apply_link(self._link, sums)[:, : len(self.outputs.given)], vector=self.vector)
 
     def _sums(self, matrix: Matrix) -> NDArray[np.float32]:
         assert self.booster is not None
