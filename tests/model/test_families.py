@@ -12,8 +12,10 @@ import pytest
 from scipy import sparse
 
 from labline.model.families import FAMILIES, Fit, LightGBM, Linear, XGBoost
+from labline.model.families.lightgbm import LightGBMMember
 from labline.model.families.linear import ROWS_MAX, LinearMember
-from labline.model.families.margins import Margins
+from labline.model.families.walking import Trees
+from labline.model.families.xgboost_trees import margins_of
 from labline.model.tasks import Target, Task, task_of
 from tests.model.test_tasks import BINARY, MULTICLASS, MULTILABEL, REGRESSION, problem
 
@@ -206,19 +208,69 @@ def test_boosting_hundreds_of_labels_in_seconds_is_not_tried() -> None:
     assert Linear().affordable(0.001, 100)
 
 
-@pytest.mark.parametrize("name", TARGETS)
-def test_few_rows_get_the_bits_of_lightgbms_own_predict_on_many_threads_at_a_time(name: str) -> None:
-    task, target = TARGETS[name]
+def with_gaps_and_codes() -> np.ndarray:
     rows = matrix(wide=False)
     rows[::9, 1] = np.nan
-    rows[:, 4] = np.arange(ROWS) % 5  # a category's codes
-    member = LightGBM().fit(Fit(task, rows, target, categorical=(4,), seed=7, rounds=40))
-    theirs = [booster.predict(rows, num_threads=1) for booster in member.boosters]
-    wanted = np.column_stack(theirs) if member.by_label else np.asarray(theirs[0])
+    rows[:, 4] = np.arange(ROWS) % 70  # a category's codes: of more names than a word of a bit set holds
+    rows[::11, 4] = np.nan
+    return rows
+
+
+def read_back(member: LightGBMMember, folder: Path) -> LightGBMMember:
+    member.save(folder)
+    return LightGBMMember.load(folder)
+
+
+@pytest.mark.parametrize("leaves", [6, 31, 50])
+@pytest.mark.parametrize("name", TARGETS)
+def test_what_was_read_back_gives_the_sums_of_lightgbm_to_the_last_bit_on_many_threads_at_a_time(
+    name: str, leaves: int, tmp_path: Path
+) -> None:
+    task, target = TARGETS[name]
+    rows = with_gaps_and_codes()
+    member = LightGBM().fit(
+        Fit(task, rows[:500], target[:500], categorical=(4,), seed=7, rounds=40,
+            parameters={"num_leaves": leaves, "min_child_samples": 2})
+    )  # fmt: skip
+    asked = np.where(np.random.default_rng(3).random(rows.shape) < 0.1, np.nan, rows)  # also where none was in training
+    asked[0, 4], asked[1, :3], asked[2, :3] = 1000, np.inf, -np.inf
+    loaded = read_back(member, tmp_path)
+    for booster, margins in zip(loaded.boosters, loaded._margins, strict=True):
+        theirs = booster.predict(asked, raw_score=True, num_threads=1)
+        assert margins is not None
+        assert margins(asked).reshape(np.shape(theirs)).tobytes() == np.asarray(theirs).tobytes()
+    wanted = member.predict(asked)
     with ThreadPoolExecutor(4) as threads:
-        alone = list(threads.map(lambda at: member.predict(rows[at : at + 1]), range(ROWS)))
-    assert np.concatenate(alone).tobytes() == wanted.tobytes()
-    assert member.predict(np.asfortranarray(rows[:40])).tobytes() == wanted[:40].tobytes()
+        alone = list(threads.map(lambda at: loaded.predict(asked[at : at + 1]), range(ROWS)))
+    assert np.concatenate(alone).tobytes() == wanted.tobytes() == loaded.predict(asked).tobytes()
+    assert loaded.predict(np.asfortranarray(asked[:40])).tobytes() == wanted[:40].tobytes()
+    theirs = np.column_stack([booster.predict(asked) for booster in member.boosters])
+    np.testing.assert_allclose(wanted.reshape(theirs.shape), theirs, rtol=1e-13)
+
+
+def test_what_was_read_back_answers_without_a_call_of_lightgbms_library(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task, target = TARGETS["multiclass"]
+    rows = matrix(wide=False)
+    member = LightGBM().fit(fit(task, rows, target, rounds=20))
+    wanted, loaded = member.predict(rows), read_back(member, tmp_path)
+    monkeypatch.setattr(type(member.boosters[0]), "predict", None)
+    assert loaded.predict(rows).tobytes() == wanted.tobytes()
+
+
+def test_trees_too_large_for_tables_are_left_to_their_library(tmp_path: Path) -> None:
+    task, target = TARGETS["regression"]
+    rows = matrix(wide=False)
+    large = {"num_leaves": 100, "min_child_samples": 2}
+    boosted = LightGBM().fit(fit(task, rows, target, rounds=5, parameters=large))
+    loaded = read_back(boosted, tmp_path)
+    assert loaded._margins == (None,)
+    assert loaded.predict(rows[:3]).tobytes() == boosted.predict(rows)[:3].tobytes()
+    deep = XGBoost().fit(fit(task, rows, target, rounds=5, parameters={"max_depth": 9, "min_child_weight": 0.5}))
+    assert deep.booster is not None
+    assert isinstance(margins_of(deep.booster).trees, Trees)  # these are walked
+    assert deep.predict(rows[:3]).tobytes() == deep.booster.inplace_predict(rows).astype(np.float64)[:3].tobytes()
 
 
 # XGBoost
@@ -232,7 +284,7 @@ def test_few_rows_that_do_not_reach_xgboosts_library_get_its_sums_to_the_last_bi
     member = XGBoost().fit(fit(task, rows, target, rounds=60))
     assert member.booster is not None
     theirs = member.booster.inplace_predict(rows, predict_type="margin").reshape(ROWS, -1)
-    assert Margins.of(member.booster)(rows).tobytes() == theirs.tobytes()
+    assert margins_of(member.booster)(rows.astype(np.float32)).tobytes() == theirs.tobytes()
     among_others, alone = member.predict(rows), [member.predict(rows[at : at + 1]) for at in range(ROWS)]
     assert np.concatenate(alone).tobytes() == among_others.tobytes()
     raw = member.booster.inplace_predict(rows).reshape(among_others.shape)

@@ -37,14 +37,14 @@ class Ensemble:
     """Some members, by weight.
 
     Args:
-        parts: at least one; those with the same encoder, to the last bit, share its work.
+        parts: at least one; those whose encoders have the same blocks, to the last bit, share their work.
     """
 
     def __init__(self, parts: Sequence[Part]) -> None:
         self.parts = tuple(parts)
         self._groups: dict[str, list[Part]] = {}
         for part in parts:
-            self._groups.setdefault(part.encoder.state.model_dump_json(), []).append(part)
+            self._groups.setdefault(part.encoder.state.model_dump_json(include={"blocks"}), []).append(part)
 
     @property
     def reads(self) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from scipy import sparse
 
 from labline.features import Encoding, Matrix
 from labline.model.families.base import PATIENCE, ROUNDS_MAX, Family, Fit, Member
+from labline.model.families.margins import added_up
 from labline.model.families.outputs import Outputs, apply_link
 from labline.model.tasks import Link, Target
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from optuna.trial import BaseTrial
 
 CELLS = 2**21  # rows × trees × outputs looked at in one go
+BYTE_BITS = 8
 FEW_ROWS = 64  # up to which a step a tree costs more than its sums
 OBJECTIVES: dict[Link, str] = {"softmax": "MultiClass", "sigmoid": "Logloss", "identity": "RMSE"}
 
@@ -81,12 +83,13 @@ class CatBoostMember(Member):
         dense = sparse.csr_matrix(matrix).toarray() if sparse.issparse(matrix) else matrix
         rows = np.asarray(dense, dtype=np.float32)
         # tree after tree in both ways below, so that a row gets the same bits alone and among others
+        if len(rows) <= FEW_ROWS:
+            leaf = _numbers(rows.take(features, axis=1) > borders)
+            starts = np.arange(len(leaves)) * leaves.shape[1]
+            return added_up(leaves.reshape(-1, leaves.shape[2]).take((leaf + starts).T, axis=0))
         leaf = np.zeros((len(rows), len(features)), dtype=np.intp)
         for level in range(features.shape[1]):
             leaf |= (rows[:, features[:, level]] > borders[:, level]).astype(np.intp) << level
-        if len(rows) <= FEW_ROWS:
-            found = leaves[np.arange(len(leaves))[:, None], leaf.T]
-            return np.asarray(np.add.accumulate(found, axis=0, out=found)[-1])
         sums = np.zeros((len(rows), leaves.shape[2]))
         for values, chosen in zip(leaves, leaf.T, strict=True):
             sums += values[chosen]
@@ -118,6 +121,15 @@ class CatBoostMember(Member):
         model = json.loads((folder / cls.file_name).read_text(encoding="utf-8"))
         about = model.pop("labline")
         return cls(model, about["link"], about["vector"], Outputs.load(folder))
+
+
+def _numbers(answers: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Of leaves, from the answers on the way to each, shape (…, depth), the lowest bit first."""
+    packed = np.packbits(answers, axis=-1, bitorder="little")
+    found = np.zeros(answers.shape[:-1], dtype=np.intp)
+    for place in range(packed.shape[-1]):
+        found |= packed[..., place].astype(np.intp) << BYTE_BITS * place
+    return found
 
 
 class CatBoost(Family):

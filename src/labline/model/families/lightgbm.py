@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import time
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,7 +13,10 @@ from numpy.typing import NDArray
 
 from labline.features import Encoding, Matrix
 from labline.model.families.base import PATIENCE, ROUNDS_MAX, Family, Fit, Member
-from labline.model.tasks import Task
+from labline.model.families.lightgbm_trees import margins_of
+from labline.model.families.margins import Margins
+from labline.model.families.outputs import apply_link
+from labline.model.tasks import Link, Task
 
 if TYPE_CHECKING:
     import lightgbm
@@ -22,17 +24,22 @@ if TYPE_CHECKING:
 
 LABEL_SECONDS_MIN = 0.5
 LEAVES_MIN = 10  # a tree of fewer rows than this many least leaves could hardly split
-FEW_ROWS = 64
 ROWS_PER_THREAD = 2000  # fewer, and waking a second thread costs more than it saves
 FIT_ROWS_PER_THREAD = 10_000  # likewise; every round wakes it several times
+LINKS: dict[str, Link] = {"multiclass": "softmax", "binary": "sigmoid", "regression": "identity"}
 
 
 @dataclass(frozen=True)
 class LightGBMMember(Member):
-    """A fitted booster, or one a label; its native format is LightGBM's text file."""
+    """A fitted booster, or one a label; its native format is LightGBM's text file.
+
+    One that was read back looks its leaves up in tables, which takes a part of the time that the library needs; to make
+    them takes longer than what a fit among many is asked for.
+    """
 
     boosters: tuple[lightgbm.Booster, ...]
     by_label: bool = False
+    read_back: bool = False
     threads: int | None = None  # None: as many as pay
     file_name: ClassVar[str] = "lightgbm.txt"
     label_file_name: ClassVar[str] = "lightgbm-{label:04d}.txt"
@@ -44,17 +51,26 @@ class LightGBMMember(Member):
 
     def predict(self, matrix: Matrix) -> NDArray[np.float64]:
         """Raw output: probabilities of shape (rows, classes) or (rows,) for binary, or values of shape (rows,)."""
+        tables = self._margins if self.read_back and isinstance(matrix, np.ndarray) else (None,) * len(self.boosters)
+        rows = np.asarray(matrix, dtype=np.float64) if any(tables) else matrix
+        sums = [
+            self._by_library(booster, matrix) if margins is None else margins(rows)
+            for booster, margins in zip(self.boosters, tables, strict=True)
+        ]
+        given = apply_link(self._link, np.column_stack(sums) if self.by_label else sums[0])
+        return given if given.shape[1] > 1 or self.by_label else given[:, 0]
+
+    def _by_library(self, booster: lightgbm.Booster, matrix: Matrix) -> NDArray[np.float64]:
         threads = self.threads or (1 if matrix.shape[0] < ROWS_PER_THREAD else 0)
-        if isinstance(matrix, np.ndarray) and len(matrix) <= FEW_ROWS:
-            rows = np.ascontiguousarray(matrix, dtype=np.float64)
-            raw = [_of_few(booster, rows, width) for booster, width in zip(self.boosters, self._widths, strict=True)]
-        else:
-            raw = [np.asarray(booster.predict(matrix, num_threads=threads)) for booster in self.boosters]
-        return np.asarray(np.column_stack(raw) if self.by_label else raw[0])
+        return np.asarray(booster.predict(matrix, raw_score=True, num_threads=threads)).reshape(matrix.shape[0], -1)
 
     @cached_property
-    def _widths(self) -> tuple[int, ...]:
-        return tuple(booster.num_model_per_iteration() for booster in self.boosters)
+    def _margins(self) -> tuple[Margins | None, ...]:
+        return tuple(margins_of(booster.model_to_string()) for booster in self.boosters)
+
+    @cached_property
+    def _link(self) -> Link:
+        return LINKS[self.boosters[0].params["objective"]]
 
     def on_one_thread(self) -> Self:
         """The same boosters."""
@@ -78,35 +94,8 @@ class LightGBMMember(Member):
 
         by_label = not (folder / cls.file_name).is_file()
         files = sorted(folder.glob("lightgbm-*.txt")) if by_label else [folder / cls.file_name]
-        return cls(tuple(lightgbm.Booster(model_str=file.read_text(encoding="utf-8")) for file in files), by_label)
-
-
-def _of_few(booster: lightgbm.Booster, rows: NDArray[np.float64], width: int) -> NDArray[np.float64]:
-    """What `Booster.predict` gives, by the library's documented C API: what Python does before takes as long as a row.
-
-    The library lets any number of threads predict with a booster at a time.
-    """
-    # its Python package has no public name for the two
-    from lightgbm.basic import _LIB, _safe_call  # type: ignore[attr-defined]
-
-    found, count = np.empty((len(rows), width)), ctypes.c_int64()
-    _safe_call(
-        _LIB.LGBM_BoosterPredictForMat(
-            booster._handle,  # pylint: disable=protected-access
-            rows.ctypes.data_as(ctypes.c_void_p),
-            1,  # C_API_DTYPE_FLOAT64
-            ctypes.c_int32(rows.shape[0]),
-            ctypes.c_int32(rows.shape[1]),
-            1,  # row after row
-            0,  # C_API_PREDICT_NORMAL
-            0,  # from the first round
-            -1,  # to the last
-            b"num_threads=1",
-            ctypes.byref(count),
-            found.ctypes.data_as(ctypes.c_void_p),
-        )
-    )
-    return found if width > 1 else found[:, 0]
+        boosters = tuple(lightgbm.Booster(model_str=file.read_text(encoding="utf-8")) for file in files)
+        return cls(boosters, by_label, read_back=True)
 
 
 class LightGBM(Family):

@@ -13,14 +13,18 @@ from numpy.typing import NDArray
 
 from labline.features import Encoding, Matrix
 from labline.model.families.base import PATIENCE, ROUNDS_MAX, Family, Fit, Member
-from labline.model.families.margins import CELLS_MAX, Margins
+from labline.model.families.leaf_masks import LeafMasks
+from labline.model.families.margins import Margins
 from labline.model.families.outputs import Outputs, apply_link
+from labline.model.families.xgboost_trees import dense, margins_of
 from labline.model.tasks import Link, Target
 
 if TYPE_CHECKING:
     import xgboost
     from optuna.trial import BaseTrial
 
+FEW_ROWS = 64
+WALKED_CELLS_MAX = 2**15  # rows × trees; with more of them the library is quicker than a walk
 OBJECTIVES: dict[Link, tuple[str, str]] = {
     "softmax": ("multi:softprob", "mlogloss"),
     "sigmoid": ("binary:logistic", "logloss"),
@@ -56,19 +60,21 @@ class XGBoostMember(Member):
     def _sums(self, matrix: Matrix) -> NDArray[np.float32]:
         assert self.booster is not None
         if matrix.shape[0] <= self._few:
-            return self._margins(matrix)
+            return self._margins(dense(matrix))
         sums = np.asarray(self.booster.inplace_predict(matrix, predict_type="margin"))
         return sums.reshape(matrix.shape[0], -1)
 
     @cached_property
     def _few(self) -> int:
         """Up to how many rows are not worth a call of the library."""
-        return CELLS_MAX // max(1, self.rounds * len(self.outputs.given))
+        if isinstance(self._margins.trees, LeafMasks):
+            return FEW_ROWS
+        return WALKED_CELLS_MAX // max(1, self.rounds * len(self.outputs.given))
 
     @cached_property
     def _margins(self) -> Margins:
         assert self.booster is not None
-        return Margins.of(self.booster)
+        return margins_of(self.booster)
 
     @cached_property
     def _link(self) -> Link:
