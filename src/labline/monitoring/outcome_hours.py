@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, Row, Text, and_, cast, delete, exists
 from labline.contract import Problem
 from labline.database import alone, reaching
 from labline.model.tasks import Task
-from labline.monitoring.log_rows import LogRows, measurable, moments, read_rows
+from labline.monitoring.log_rows import MOMENT, LogRows, measurable, read_rows
 from labline.monitoring.outcomes import Outcomes, outcomes_of
 from labline.monitoring.prediction_log import PREDICTIONS
 from labline.monitoring.tables import LABELS, OUTCOMES, utc
@@ -123,7 +123,8 @@ def _count(connection: Connection, problem: Problem, task: Task, labels: Sequenc
 def _outcomes(problem: Problem, task: Task, rows: LogRows, labels: Sequence[tuple[Any, Any]]) -> Outcomes:
     fitting = [row for row, (label, _) in enumerate(labels) if label is not None and _fits(problem, label)]
     some = rows.take(np.array(fitting, dtype=np.intp))
-    some = replace(some, labelled_at=moments([labels[row][1] for row in fitting]))
+    told = np.array([utc(labels[row][1]).replace(tzinfo=None) for row in fitting], dtype=MOMENT)
+    some = replace(some, labelled_at=told)
     return outcomes_of(problem, task, measurable(problem, task, some, [labels[row][0] for row in fitting]))
 
 
