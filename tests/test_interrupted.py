@@ -172,6 +172,25 @@ def test_ctrl_c_in_the_middle_of_a_statement_ends_the_runs_as_killed(
     assert sorted(run.info.status for run in runs) == ["FINISHED", "KILLED", "KILLED"]
 
 
+def test_ctrl_c_is_ctrl_c_though_a_library_makes_an_error_of_it(churn: tuple[Config, Problem]) -> None:
+    config, problem = churn
+
+    def told(*_: object) -> None:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt as error:  # as SQLAlchemy may, in the middle of a commit
+            raise AssertionError from error
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.train(config, problem, tried=told)
+    assert signal.getsignal(signal.SIGINT) is before
+    registry = Registry(config.storage, problem.name)
+    with registry.store.client() as client:
+        runs = client.search_runs([registry.store.experiment(client, problem.name)])
+    assert sorted(run.info.status for run in runs) == ["FINISHED", "KILLED", "KILLED"]
+
+
 def test_ctrl_c_is_ctrl_c_though_mlflow_cannot_be_told(churn: tuple[Config, Problem]) -> None:
     config, problem = churn
     said: list[str] = []

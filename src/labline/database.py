@@ -13,7 +13,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from labline.errors import ConfigError, DatabaseError
+from labline.errors import ConfigError, DatabaseError, first_line
 
 BUSY_SECONDS = 30
 CONNECT_SECONDS = 3
@@ -95,7 +95,8 @@ def reaching(engine: Engine) -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
-        reason = str(getattr(error, "orig", None) or type(error).__name__).splitlines()[0]
+        original = getattr(error, "orig", None)  # the text of SQLAlchemy's own has the statement in it
+        reason = first_line(original) if original is not None else type(error).__name__
         raise DatabaseError(
             f"the database cannot be used: {reason}",
             where=address(engine),

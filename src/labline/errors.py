@@ -60,3 +60,8 @@ class RegistryError(LablineError):
 
 class BundleError(LablineError):
     """A bundle is incomplete, altered, or does not give its golden answers."""
+
+
+def first_line(error: BaseException) -> str:
+    """Of what a library says of its error; the error's kind where that is nothing."""
+    return next(iter(str(error).splitlines()), type(error).__name__)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from labline.config.section import masked
 from labline.config.storage import Storage
 from labline.database import open_database
-from labline.errors import RegistryError
+from labline.errors import RegistryError, first_line
 from labline.store import MEND, foreign, said
 
 if TYPE_CHECKING:
@@ -89,9 +89,9 @@ class MlflowStore:
                 raise
             if error.error_code in REFUSALS and not self.is_server:
                 raise self._no_artifacts(error) from None
-            raise self._unreachable(error.message.splitlines()[0]) from error
+            raise self._unreachable(first_line(error)) from error
         except (SQLAlchemyError, OSError) as error:
-            raise self._unreachable(str(error).splitlines()[0]) from error
+            raise self._unreachable(first_line(error)) from error
         except ImportError as error:
             extra = DRIVERS.get((error.name or "").partition(".")[0])
             if extra is None:

@@ -21,6 +21,7 @@ from labline.config import Config
 from labline.contract import Problem
 from labline.errors import LablineError, RegistryError
 from labline.features import FEATURES_FILE, read_features
+from labline.interrupts import ctrl_c_ends
 from labline.model.bundle import Bundle, Contents, Manifest, Provenance, finish_bundle, write_bundle
 from labline.model.evaluation import Evaluation, evaluate
 from labline.model.explanation import Explanation, explain
@@ -108,9 +109,10 @@ def train(
         tried(one, best, left)
 
     try:
-        fitted = search.run(Watcher(progress, told, run.curve, study))
-        progress("evaluate on the hold-out, log the run and register", 0.97)
-        found = _registered(config, registry, run, fitted, ready, clock)
+        with ctrl_c_ends():
+            fitted = search.run(Watcher(progress, told, run.curve, study))
+            progress("evaluate on the hold-out, log the run and register", 0.97)
+            found = _registered(config, registry, run, fitted, ready, clock)
     except BaseException as error:  # Ctrl-C too: whatever ends it, MLflow is told, and what was found stays
         _tell_end(run, error)
         raise
@@ -125,7 +127,7 @@ def _tell_end(run: TrainingRun, error: BaseException) -> None:
     """MLflow is told that training ended early; where it cannot be, the error still is what ended it."""
     interrupted = isinstance(error, KeyboardInterrupt)
     if interrupted:  # a statement of MLflow's that was cut short keeps SQLite locked for as long as its frames live
-        error.__traceback__ = None
+        error.__traceback__ = error.__cause__ = error.__context__ = None
         gc.collect()
     try:
         run.end("KILLED" if interrupted else "FAILED")

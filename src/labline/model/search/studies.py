@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from labline.config.section import masked
 from labline.database import BUSY_SECONDS, tune_sqlite
-from labline.errors import DatabaseError, RegistryError
+from labline.errors import DatabaseError, RegistryError, first_line
 
 if TYPE_CHECKING:
     import optuna
@@ -97,7 +97,7 @@ class Studies:
         try:
             yield
         except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
-            reason = str(error.__cause__ or error).splitlines()[0]
+            reason = first_line(error.__cause__ or error)
             raise DatabaseError(
                 f"the database of the studies cannot be used: {reason}",
                 where=self.address,
