@@ -21,7 +21,6 @@ from labline.config import Config
 from labline.contract import Problem
 from labline.errors import LablineError, RegistryError
 from labline.features import FEATURES_FILE, read_features
-from labline.interrupts import ctrl_c_ends
 from labline.model.bundle import Bundle, Contents, Manifest, Provenance, finish_bundle, write_bundle
 from labline.model.evaluation import Evaluation, evaluate
 from labline.model.explanation import Explanation, explain
@@ -34,6 +33,7 @@ from labline.monitoring.estimation import fit_estimator
 from labline.monitoring.label_drift import decoded
 from labline.monitoring.profile import make_profile
 from labline.pipeline.divided import Divided, Extra, Ready, ready_rows
+from labline.pipeline.interrupts import ctrl_c_ends
 from labline.progress import Progress, silent
 from labline.store import data_folder
 
