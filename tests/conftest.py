@@ -16,9 +16,11 @@ from filelock import FileLock
 from sqlalchemy import NullPool, create_engine, make_url, text
 
 from labline import pipeline
+from labline.api import workers
 from labline.config import Config, load
 from labline.contract import Problem
 from labline.data.sources.sample import generate
+from tests.forked import FORKED
 
 ROOT = Path(__file__).parent.parent
 TRAIN_ROWS, CURRENT_ROWS = 1500, 400
@@ -54,6 +56,14 @@ def _nothing_from_outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             ):
                 patch.delenv(name)
         patch.setenv("KAGGLE_CONFIG_DIR", str(tmp_path_factory.getbasetemp() / "no-kaggle"))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _workers_begin_with_libraries() -> Iterator[None]:
+    """An API that is made in a test's own process starts its workers so."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(workers, "CONTEXT", FORKED)
         yield
 
 

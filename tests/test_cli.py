@@ -57,6 +57,11 @@ def test_every_verb_explains_itself() -> None:
         assert len(run(verb, "--help").stdout.splitlines()) > 5
 
 
+def test_a_family_that_there_is_not_is_told_with_those_that_there_are(at: Path) -> None:
+    with pytest.raises(LablineError, match=r"(?s)'forest'.*random_forest"):
+        run("train", "--families", "forest")
+
+
 def test_data_takes_files_and_names_their_hash(at: Path) -> None:
     taken = json.loads(run("data", "obesity", "--train", str(at / "train.csv"), "--json").stdout)
     assert [snapshot["role"] for snapshot in taken] == ["train"]

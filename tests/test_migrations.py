@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor
@@ -31,6 +30,7 @@ from labline.model.ledger import Entry, Ledger
 from labline.monitoring.prediction_log import METADATA as LOG_TABLES
 from labline.monitoring.prediction_log import Logged, PredictionLog, new_prediction_id
 from labline.monitoring.tables import METADATA as MONITORING_TABLES
+from tests.forked import FORKED
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -136,8 +136,7 @@ def test_tables_of_an_earlier_labline_keep_their_rows(engine: Engine) -> None:
 
 
 def test_eight_processes_at_once_make_the_tables_once(url: str, engine: Engine) -> None:
-    processes = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(8, processes, initializer=connect_and_wait, initargs=(url, processes.Barrier(8))) as pool:
+    with ProcessPoolExecutor(8, FORKED, initializer=connect_and_wait, initargs=(url, FORKED.Barrier(8))) as pool:
         before = list(pool.map(migrate_at, [url] * 8))
     assert before.count(None) == 1
     assert before.count(REVISION) == 7

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import shutil
 import signal
@@ -23,9 +22,9 @@ from labline.migrations import migrate
 from labline.model.bundle import MANIFEST_FILE, Bundle, bundle_digest, read_manifest
 from labline.model.ledger import Entry, Ledger
 from labline.model.registry import Registry, Version
+from tests.forked import FORKED
 
 Again = Callable[[], Version]
-SPAWN = multiprocessing.get_context("spawn")
 
 
 @pytest.fixture
@@ -70,8 +69,8 @@ def promote_at(root: Path, number: int, force: bool = False) -> tuple[bool, str]
 
 def both(root: Path, *calls: tuple[int, bool]) -> list[tuple[bool, str]]:
     """Promotions in processes of their own, at the same time."""
-    barrier = SPAWN.Barrier(len(calls))
-    with ProcessPoolExecutor(len(calls), SPAWN, initializer=wait_for, initargs=(barrier,)) as pool:
+    barrier = FORKED.Barrier(len(calls))
+    with ProcessPoolExecutor(len(calls), FORKED, initializer=wait_for, initargs=(barrier,)) as pool:
         running = [pool.submit(promote_at, root, *call) for call in calls]
         return [one.result(240) for one in running]
 
@@ -142,7 +141,7 @@ def kill_at(root: Path, where: str, number: int) -> None:
 
 
 def killed_before(root: Path, where: str, number: int) -> None:
-    process = SPAWN.Process(target=kill_at, args=(root, where, number))
+    process = FORKED.Process(target=kill_at, args=(root, where, number))
     process.start()
     process.join(120)
     assert process.exitcode == -signal.SIGKILL

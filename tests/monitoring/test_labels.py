@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import random
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -21,6 +20,7 @@ from labline.monitoring.outcome_hours import WAIT, count_labels, read_outcomes
 from labline.monitoring.outcomes import figures_of, total_of
 from labline.monitoring.prediction_log import Logged, new_prediction_id
 from labline.monitoring.tables import LABELS
+from tests.forked import FORKED
 from tests.monitoring.traffic import NOON, Traffic
 
 LATER = NOON + timedelta(days=2)
@@ -181,7 +181,7 @@ def test_more_labels_than_are_counted_at_once_are_all_counted_and_those_that_wai
 def test_processes_that_count_at_once_count_each_label_once(traffic: Traffic) -> None:
     rows = traffic.log(traffic.rows(600))
     url = traffic.engine.url.render_as_string(hide_password=False)
-    with ProcessPoolExecutor(3, multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(3, FORKED) as pool:
         work = [pool.submit(_count_at, (url, str(traffic.served.folder))) for _ in range(3)]
         for start in range(0, 600, 20):
             labels = [Told(row.prediction_id, str(row.prediction), LATER) for row in rows[start : start + 20]]

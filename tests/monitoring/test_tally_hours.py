@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -25,6 +24,7 @@ from labline.monitoring.tables import DAY_TALLIES, LABELS, utc
 from labline.monitoring.tally import Tally
 from labline.monitoring.tally_hours import count_rows
 from labline.monitoring.tally_store import Counting, read_tally, rows_by_hour
+from tests.forked import FORKED
 from tests.monitoring.traffic import NOON, Traffic
 
 HOUR = timedelta(hours=1)
@@ -172,7 +172,7 @@ def _count(work: tuple[str, Path, int]) -> int:
 @pytest.mark.thorough
 def test_processes_that_count_while_rows_come_count_each_row_once(traffic: Traffic) -> None:
     url = traffic.engine.url.render_as_string(hide_password=False)
-    with ProcessPoolExecutor(3, multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(3, FORKED) as pool:
         work = [pool.submit(_count, (url, traffic.served.folder, 30)) for _ in range(3)]
         for _ in range(30):
             traffic.log(traffic.rows(20))
@@ -194,7 +194,7 @@ def test_a_row_that_is_committed_after_one_with_a_higher_sequence_is_counted(
         lock_commits(writing, shared=True)
         writing.execute(PREDICTIONS.insert(), values)  # has its sequence, and is not committed
         PredictionLog(traffic.engine).add([fast])
-        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        with ProcessPoolExecutor(1, FORKED) as pool:
             counted = pool.submit(_count, (postgres, traffic.served.folder, 1))
             _until_someone_waits(traffic)
             assert not counted.done()

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
+from multiprocessing.context import BaseContext
 from typing import Any, TypeVar
 
 from loguru import logger
@@ -21,6 +22,7 @@ from labline.config.logging import configure
 from labline.errors import LablineError
 
 Result = TypeVar("Result")
+CONTEXT: BaseContext = multiprocessing.get_context("spawn")
 
 
 class Worker:
@@ -41,9 +43,7 @@ class Worker:
             LablineError: the process died, e.g. for want of memory; the next call starts another.
         """
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(
-                1, multiprocessing.get_context("spawn"), initializer=_start, initargs=(self._config,)
-            )
+            self._pool = ProcessPoolExecutor(1, CONTEXT, initializer=_start, initargs=(self._config,))
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, partial(function, *args, **kwargs))
         except BrokenProcessPool as error:
