@@ -216,6 +216,8 @@ def test_placeholders_in_addresses_become_the_folders_in_force(root: Path, tmp_p
         ("serving: 8001", "labline.yaml", "sections with settings below them", "serving: {port: 8001}"),
         ("a: 1\nb: [", "labline.yaml:2", "not YAML", "correct the line"),
         ("settings: {problem: 2024-13-45}", "labline.yaml", "not YAML", "quote"),
+        ("settings: " + "[" * 2000 + "]" * 2000, "labline.yaml", "nested too deeply", "sections"),
+        ("settings: &all {problem: *all}", "labline.yaml", "within itself", "sections"),
         ("settings: {problem: '\x07'}", "labline.yaml", "not YAML", "quote"),
     ],
 )

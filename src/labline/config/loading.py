@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -179,6 +180,11 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         return {}
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8-sig")) or {}
+        json.dumps(values, default=str, skipkeys=True, check_circular=False)  # goes through all of it
+    except RecursionError:
+        raise ConfigError(
+            "nested too deeply, or within itself", where=str(path), mend="sections with settings below them are wanted"
+        ) from None
     except yaml.MarkedYAMLError as error:
         # Not chained, and not its whole text: both repeat the line, which may hold a password.
         line = error.problem_mark.line + 1 if error.problem_mark else 1
