@@ -1,4 +1,4 @@
-"""Leaves found by masks are those that a walk ends in."""
+"""Leaves found by masks are those that a walk ends in, and sums of leaves those of adding one after the other."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from labline.model.families.leaf_masks import LEAVES_MAX, LeafMasks, Splits
+from labline.model.families.outputs import added_up
 
 NUMBERS, CODES = 4, 12
 CATEGORY = NUMBERS  # the last feature holds codes
@@ -74,3 +75,13 @@ def test_what_does_not_fit_has_no_masks() -> None:
     assert LeafMasks.of([grown(1, random)]) is None  # nothing is asked for
     many = [grown(LEAVES_MAX, random)] * 20_000
     assert LeafMasks.of(many) is None
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+@pytest.mark.parametrize("step", [(1, 1), (1, 2), (7, 1), (1, 16), (7, 16), (3, 300)])
+def test_sums_are_those_of_one_step_after_the_other(step: tuple[int, int], kind: type[np.floating]) -> None:
+    steps = np.random.default_rng(0).normal(size=(500, *step)).astype(kind)
+    wanted = steps[0].copy()
+    for each in steps[1:]:
+        wanted += each
+    assert added_up(steps).tobytes() == wanted.tobytes()

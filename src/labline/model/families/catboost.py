@@ -16,8 +16,7 @@ from scipy import sparse
 
 from labline.features import Encoding, Matrix
 from labline.model.families.base import PATIENCE, ROUNDS_MAX, Family, Fit, Member
-from labline.model.families.margins import added_up
-from labline.model.families.outputs import Outputs, apply_link
+from labline.model.families.outputs import Outputs, added_up, apply_link
 from labline.model.tasks import Link, Target
 
 if TYPE_CHECKING:

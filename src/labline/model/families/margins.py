@@ -12,20 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labline.model.families.leaf_masks import LeafMasks
+from labline.model.families.outputs import added_up
 from labline.model.families.walking import Trees
 
 BLOCK_ROWS = 256  # at a time, so that their leaves stay in the processor's cache
-STEP_CELLS = 512  # from which NumPy's own step after step takes longer than Python's, for it writes down each
-
-
-def added_up(steps: NDArray[Any]) -> NDArray[Any]:
-    """The sum over the first axis, one step after the other; the steps are overwritten."""
-    if steps[0].size < STEP_CELLS:
-        return np.asarray(np.add.accumulate(steps, axis=0, out=steps)[-1])
-    total = steps[0]
-    for step in steps[1:]:
-        total += step
-    return np.asarray(total)
 
 
 @dataclass(frozen=True)
@@ -53,7 +43,6 @@ class Margins:
         leaves = self._leaves(rows)
         by_round = self.values.take(leaves).reshape(len(leaves) // len(self.base), len(self.base), len(rows))
         by_round[0] += self.base[:, None]
-        # in the order of the library's, for NumPy adds up a row's numbers by how they lie in memory
         return np.ascontiguousarray(added_up(by_round).T)
 
     def _leaves(self, rows: NDArray[Any]) -> NDArray[Any]:

@@ -23,6 +23,17 @@ def apply_link(link: Link, sums: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(special.expit(sums) if link == "sigmoid" else sums)
 
 
+def added_up(steps: NDArray[Any]) -> NDArray[Any]:
+    """The sum over the first axis of an array in C order, one step after the other, as libraries add up their trees.
+
+    The same bits come out however many numbers a step has: NumPy adds in pairs only along the axis whose numbers are
+    neighbours in memory (`numpy.sum`, notes), which the first one is where a step is a single number.
+    """
+    if steps[0].size == 1:
+        return np.asarray(np.add.accumulate(steps, axis=0)[-1])
+    return np.asarray(np.add.reduce(steps, axis=0))
+
+
 @dataclass(frozen=True)
 class Outputs:
     """Which outputs of a task a model gives, and what the others are.

@@ -15,6 +15,7 @@ from scipy import sparse
 from labline.errors import BundleError
 from labline.features import Encoding, Matrix
 from labline.model.families.base import Family, Fit, Member
+from labline.model.families.outputs import added_up
 from labline.model.families.walking import Tree, Trees
 
 if TYPE_CHECKING:
@@ -89,8 +90,7 @@ class TreesMember(Member):
         for leaves in self.trees.leaves(rows):
             found = self.values.take(leaves, axis=0)
             found[0] += sums
-            # tree after tree, so that a row gets the same bits alone and among others, and those of scikit-learn
-            sums = np.add.accumulate(found, axis=0, out=found)[-1]
+            sums = added_up(found)  # the bits of scikit-learn
         return sums
 
     def importances(self) -> NDArray[np.float64]:
