@@ -27,6 +27,7 @@ from labline import pipeline  # noqa: E402
 from labline.config import load  # noqa: E402
 from labline.data.batches.reading import open_source  # noqa: E402
 from labline.model.bundle import Bundle  # noqa: E402
+from labline.model.families.lightgbm import LightGBMMember  # noqa: E402
 
 FAMILIES = ("linear", "lightgbm")
 KINDS = ("csv", "parquet")
@@ -112,7 +113,7 @@ def pandas_pipeline(root: Path, family: str, source: Path, target: Path) -> Call
 
 
 def native(root: Path, family: str, source: Path, target: Path) -> Callable[[], object]:
-    """The model's own predict on a matrix that is ready, on all cores, and nothing written."""
+    """The library's own predict on a matrix that is ready, on all cores, and nothing written."""
     del target
     bundle = bundle_of(root, family)
     [part] = bundle.ensemble.parts
@@ -124,6 +125,9 @@ def native(root: Path, family: str, source: Path, target: Path) -> Callable[[], 
             derived = bundle._derived(batch.columns)
             matrices.append(np.asarray(part.encoder.transform(derived, batch.repeated)))
     matrix = np.concatenate(matrices)
+    if isinstance(part.member, LightGBMMember):  # which, read back, does without its library
+        [booster] = part.member.boosters
+        return lambda: booster.predict(matrix, num_threads=0)
     return lambda: part.member.predict(matrix)
 
 
