@@ -15,7 +15,7 @@ if sys.platform == "win32":
 else:
     from multiprocessing.context import ForkServerContext, ForkServerProcess
 
-    class Process(ForkServerProcess):
+    class Forked(ForkServerProcess):
         """One with the environment of who asked for it, which the process that is forked does not know."""
 
         def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -28,10 +28,10 @@ else:
             os.environ.update(self.environment)
             super().run()
 
-    class Forked(ForkServerContext):
+    class Forking(ForkServerContext):
         """Forks a process that has imported the libraries, and nothing else."""
 
-        Process = Process  # type: ignore[assignment]
+        Process = Forked
 
-    FORKED = Forked()
+    FORKED = Forking()
     FORKED.set_forkserver_preload(LIBRARIES)

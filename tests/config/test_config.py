@@ -218,6 +218,7 @@ def test_placeholders_in_addresses_become_the_folders_in_force(root: Path, tmp_p
         ("settings: {problem: 2024-13-45}", "labline.yaml", "not YAML", "quote"),
         ("settings: " + "[" * 2000 + "]" * 2000, "labline.yaml", "nested too deeply", "sections"),
         ("settings: &all {problem: *all}", "labline.yaml", "within itself", "sections"),
+        ("training: {families: &all [*all]}", "training.families.0", "input should be", ""),
         ("settings: {problem: '\x07'}", "labline.yaml", "not YAML", "quote"),
     ],
 )

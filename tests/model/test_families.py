@@ -310,3 +310,13 @@ def test_a_single_row_is_answered_without_a_call_of_xgboosts_library(monkeypatch
     assert member.booster is not None
     monkeypatch.setattr(type(member.booster), "inplace_predict", None)
     assert member.predict(rows[3:4]).tobytes() == wanted[3:4].tobytes()
+
+
+def test_what_many_rows_are_asked_of_reads_no_trees_for_few() -> None:
+    task, target = TARGETS["multiclass"]
+    rows = np.tile(matrix(wide=False), (4, 1))
+    member = XGBoost().fit(fit(task, rows, np.tile(target, 4), rounds=60))  # a search asks for thousands of rows
+    member.predict(rows)
+    assert "_margins" not in vars(member)
+    member.predict(rows[:1])
+    assert "_margins" in vars(member)

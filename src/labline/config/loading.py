@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -180,7 +179,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         return {}
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8-sig")) or {}
-        json.dumps(values, default=str, skipkeys=True, check_circular=False)  # goes through all of it
+        list(_leaves({"": values}))  # has no end where sections are within themselves
     except RecursionError:
         raise ConfigError(
             "nested too deeply, or within itself", where=str(path), mend="sections with settings below them are wanted"

@@ -81,9 +81,9 @@ class CatBoostMember(Member):
         features, borders, leaves = self._trees
         dense = sparse.csr_matrix(matrix).toarray() if sparse.issparse(matrix) else matrix
         rows = np.asarray(dense, dtype=np.float32)
-        # tree after tree in both ways below, so that a row gets the same bits alone and among others
+        # both ways add tree after tree, so that a row gets the same bits alone and among others
         if len(rows) <= FEW_ROWS:
-            leaf = _numbers(rows.take(features, axis=1) > borders)
+            leaf = _leaf_numbers(rows.take(features, axis=1) > borders)
             starts = np.arange(len(leaves)) * leaves.shape[1]
             return added_up(leaves.reshape(-1, leaves.shape[2]).take((leaf + starts).T, axis=0))
         leaf = np.zeros((len(rows), len(features)), dtype=np.intp)
@@ -122,8 +122,8 @@ class CatBoostMember(Member):
         return cls(model, about["link"], about["vector"], Outputs.load(folder))
 
 
-def _numbers(answers: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Of leaves, from the answers on the way to each, shape (…, depth), the lowest bit first."""
+def _leaf_numbers(answers: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """From the answers on the way to each leaf, shape (…, depth), the lowest bit first."""
     packed = np.packbits(answers, axis=-1, bitorder="little")
     found = np.zeros(answers.shape[:-1], dtype=np.intp)
     for place in range(packed.shape[-1]):

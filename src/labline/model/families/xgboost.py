@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import xgboost
     from optuna.trial import BaseTrial
 
-FEW_ROWS = 64
+FEW_ROWS = 64  # whose leaves are looked up sooner than the library answers
 WALKED_CELLS_MAX = 2**15  # rows × trees; with more of them the library is quicker than a walk
 OBJECTIVES: dict[Link, tuple[str, str]] = {
     "softmax": ("multi:softprob", "mlogloss"),
@@ -59,17 +59,15 @@ class XGBoostMember(Member):
 
     def _sums(self, matrix: Matrix) -> NDArray[np.float32]:
         assert self.booster is not None
-        if matrix.shape[0] <= self._few:
+        if self._are_few(matrix.shape[0]):
             return self._margins(dense(matrix))
         sums = np.asarray(self.booster.inplace_predict(matrix, predict_type="margin"))
         return sums.reshape(matrix.shape[0], -1)
 
-    @cached_property
-    def _few(self) -> int:
-        """Up to how many rows are not worth a call of the library."""
-        if isinstance(self._margins.trees, LeafMasks):
-            return FEW_ROWS
-        return WALKED_CELLS_MAX // max(1, self.rounds * len(self.outputs.given))
+    def _are_few(self, rows: int) -> bool:
+        """Whether they are not worth a call of the library; its trees are read only where they may be."""
+        walked = WALKED_CELLS_MAX // max(1, self.rounds * len(self.outputs.given))
+        return rows <= walked or (rows <= FEW_ROWS and isinstance(self._margins.trees, LeafMasks))
 
     @cached_property
     def _margins(self) -> Margins:
