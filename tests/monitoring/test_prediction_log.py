@@ -10,11 +10,12 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, inspect
+from sqlalchemy import Engine, inspect, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from labline.database import open_database
 from labline.migrations import migrate
+from labline.monitoring.log_rows import read_rows
 from labline.monitoring.prediction_log import Logged, PredictionLog, Shadow, new_prediction_id
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -187,3 +188,16 @@ def test_a_server_keeps_the_log_by_month_and_drops_months_that_are_over(postgres
     assert log.last("obesity", 10) == rows[2:]
     assert "predictions_2026_01" not in inspect(engine).get_table_names()
     assert "predictions_2026_02" in inspect(engine).get_table_names()
+
+
+@pytest.mark.postgres
+def test_times_are_read_whatever_style_and_zone_the_server_is_set_to(postgres: str) -> None:
+    migrate(open_database(postgres))
+    url = make_url(postgres)
+    style = f"{url.query['options']} -cDateStyle=SQL,DMY -cTimeZone=Asia/Kolkata"
+    engine = open_database(url.update_query_dict({"options": style}).render_as_string(hide_password=False))
+    row = logged(at=datetime(2026, 3, 4, 23, 5, 6, 70, tzinfo=UTC))
+    PredictionLog(engine).add([row])
+    with engine.connect() as connection:
+        rows = read_rows(connection, "obesity", None)
+    assert (rows.first, rows.last) == (row.at, row.at)

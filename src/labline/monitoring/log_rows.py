@@ -179,8 +179,10 @@ def _query(dialect: str, *, labels: bool) -> Select[Any]:
 
 
 def _as_text(at: ColumnElement[datetime], dialect: str) -> ColumnElement[str]:
-    """A moment in UTC, as SQLite keeps it."""
-    return cast(func.timezone("UTC", at) if dialect == "postgresql" else at, Text)
+    """A moment in UTC, as SQLite keeps it; a cast would write it in the style that the server is set to."""
+    if dialect == "postgresql":
+        return func.to_char(func.timezone("UTC", at), "YYYY-MM-DD HH24:MI:SS.US")
+    return cast(at, Text)
 
 
 def _rows(found: Sequence[Row[Any]]) -> LogRows:
