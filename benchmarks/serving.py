@@ -1,10 +1,10 @@
 """Requests per second and latency of POST /predict, beside bare FastAPI, a pandas pipeline, and `mlflow models serve`.
 
-Run it as `python benchmarks/serving.py [--families lightgbm,…] [--seconds 5] [--turns 3]` on a machine with nothing
-else to do and `wrk` on it; LABLINE_REAL_DATA names the folder with `obesity/train.csv`. Each server has one worker and
-is pinned to one core, wrk to another; they run one after the other, and all of them in turn, so that a slow moment of
-the machine is not one server's alone; the table has each one's median. All answer the same record with 300 rounds (or
-trees).
+Run it as `python benchmarks/serving.py [--families lightgbm,…] [--turns 12]` on a machine with nothing else to do and
+`wrk` on it; LABLINE_REAL_DATA names the folder with `obesity/train.csv`. Each server has one worker. All of them are up
+at once and pinned to one core, where those that are not asked do nothing; wrk is on another and asks one after the
+other for a second or two, in all turns again, so that a slow moment of the machine is not one server's alone. The
+tables have each one's median over the turns. All answer the same record with 300 rounds (or trees).
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import argparse
 import json
 import os
 import re
-import shutil
 import socket
 import statistics
 import subprocess
@@ -21,10 +20,10 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.error import URLError
 from urllib.request import Request, urlopen
 
@@ -36,6 +35,9 @@ from labline.pipeline.problem import open_problem
 FAMILIES = ("lightgbm", "xgboost", "catboost", "random_forest", "blend")
 SERVER_CORE, CLIENT_CORE = "0", "1"
 START_SECONDS = 120
+QUIET = 0.05  # of a core: what a server takes that has done with its start
+BARE_LABEL, PANDAS_LABEL = "bare FastAPI, no model", "FastAPI over a pandas pipeline"
+MLFLOW_LABEL = "mlflow models serve"
 HEAD = f"{'':40} {'median, 1':>11} {'req/s, 1':>8} {'req/s, 16':>9}"
 # `mlflow models serve` looks for uvicorn by name
 PATH = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
@@ -81,6 +83,17 @@ async def predict(record: Record):
 """
 
 
+class Server(NamedTuple):
+    """What is started, and what it is asked."""
+
+    label: str
+    command: list[str]
+    environment: dict[str, str]
+    port: int
+    path: str
+    body: bytes
+
+
 class Figures(NamedTuple):
     """Of one server."""
 
@@ -116,42 +129,61 @@ def pipeline_files(folder: Path) -> None:
 
 
 @contextmanager
-def served(command: list[str], port: int, path: str, body: bytes, environment: dict[str, str]) -> Iterator[None]:
-    """The server, once it answers, until the block ends."""
+def served(server: Server) -> Iterator[None]:
+    """The server, once it answers and has done with its start, until the block ends."""
     with (
         tempfile.TemporaryFile() as log,
         subprocess.Popen(
-            ["taskset", "-c", SERVER_CORE, *command], env=os.environ | PATH | environment, stdout=log, stderr=log,
-            start_new_session=True,
+            ["taskset", "-c", SERVER_CORE, *server.command],
+            env=os.environ | PATH | server.environment, stdout=log, stderr=log, start_new_session=True,
         ) as process,
     ):  # fmt: skip
         try:
             until = time.monotonic() + START_SECONDS
-            while not _answers(port, path, body):
+            while not _answers(server) or not _is_quiet(process.pid):
                 if time.monotonic() > until or process.poll() is not None:
                     log.seek(0)
                     raise RuntimeError(log.read().decode()[-2000:])
-                time.sleep(0.5)
-            time.sleep(3)  # what a server does at its start is not what is measured
             yield
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, 15)
 
 
-def _answers(port: int, path: str, body: bytes) -> bool:
-    request = Request(f"http://127.0.0.1:{port}{path}", body, {"content-type": "application/json"})
+def _answers(server: Server) -> bool:
+    request = Request(f"http://127.0.0.1:{server.port}{server.path}", server.body, {"content-type": "application/json"})
     try:
         with urlopen(request, timeout=5) as answer:
             return bool(answer.status == 200)
     except (URLError, OSError):
+        time.sleep(0.5)
         return False
 
 
-def measure(port: int, path: str, body: bytes, seconds: int) -> Figures:
+def _is_quiet(session: int) -> bool:
+    """Whether its processes take next to nothing for a second."""
+    before, seconds = _cpu_seconds(session), 1.0
+    time.sleep(seconds)
+    return _cpu_seconds(session) - before < QUIET * seconds
+
+
+def _cpu_seconds(session: int) -> float:
+    """What the processes of a session have taken so far; see proc(5)."""
+    ticks = 0
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            told = file.read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+            continue
+        if int(told[3]) == session:
+            ticks += int(told[11]) + int(told[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def measure(server: Server, seconds: int) -> Figures:
     """With one connection, and with sixteen."""
     with tempfile.TemporaryDirectory() as scratch:
-        (Path(scratch) / "body").write_bytes(body)
+        (Path(scratch) / "body").write_bytes(server.body)
         script = Path(scratch) / "post.lua"
         script.write_text(
             f'wrk.method = "POST"\nwrk.body = io.open("{scratch}/body"):read("*a")\n'
@@ -161,7 +193,7 @@ def measure(port: int, path: str, body: bytes, seconds: int) -> Figures:
         for connections in (1, 16):
             told = subprocess.run(
                 ["taskset", "-c", CLIENT_CORE, "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency",
-                 "-s", str(script), f"http://127.0.0.1:{port}{path}"],
+                 "-s", str(script), f"http://127.0.0.1:{server.port}{server.path}"],
                 capture_output=True, text=True, check=True,
             ).stdout  # fmt: skip
             found[connections] = told
@@ -183,30 +215,48 @@ def _port() -> int:
         return int(listener.getsockname()[1])
 
 
-def _uvicorn(scratch: Path, name: str, code: str, port: int) -> list[str]:
-    (scratch / f"{name}.py").write_text(code)
-    return [sys.executable, "-m", "uvicorn", f"{name}:app", "--app-dir", str(scratch), "--port", str(port),
-            "--no-access-log", "--log-level", "warning"]  # fmt: skip
+def _peers(scratch: Path, wanted: str, record: dict[str, Any], body: bytes) -> Iterator[Server]:
+    contract = champions.ROOT / "problems" / "obesity" / "problem.yaml"
+    shared = {"PROBLEM": str(contract), "PIPELINE": str(scratch / "pipeline.joblib")}
+
+    def uvicorn(label: str, name: str, code: str) -> Server:
+        (scratch / f"{name}.py").write_text(code)
+        port = _port()
+        command = [sys.executable, "-m", "uvicorn", f"{name}:app", "--app-dir", str(scratch), "--port", str(port),
+                   "--no-access-log", "--log-level", "warning"]  # fmt: skip
+        return Server(label, command, shared, port, "/predict", body)
+
+    yield uvicorn(BARE_LABEL, "bare", BARE)
+    if wanted == "all":
+        pipeline_files(scratch)
+        yield uvicorn(PANDAS_LABEL, "frames", PANDAS)
+        port = _port()
+        command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", str(scratch / "mlflow"),
+                   "-p", str(port), "--env-manager", "local", "--workers", "1"]  # fmt: skip
+        yield Server(
+            MLFLOW_LABEL, command, shared, port, "/invocations", json.dumps({"dataframe_records": [record]}).encode()
+        )
 
 
-def _labline(root: Path, port: int, durability: str) -> tuple[list[str], dict[str, str]]:
-    shutil.rmtree(root / "models" / "spool", ignore_errors=True)
-    for file in (root / "models").glob("labline.db*"):
-        file.unlink()
+def _labline(root: Path, family: str, durability: str, body: bytes) -> Server:
     environment = {
         "LABLINE_SETTINGS__ROOT": str(root),
         "LABLINE_SERVING__DURABILITY": durability,
         "LABLINE_SERVING__ACCESS_LOG": "off",
-        "LABLINE_SERVING__CHAMPION_POLL_SECONDS": "30",
+        # what ten of them do by themselves would be ten times what one does
+        "LABLINE_SERVING__CHAMPION_POLL_SECONDS": "3600",
+        "LABLINE_MONITORING__WATCH_SECONDS": "3600",
     }
-    return [sys.executable, "-m", "labline", "serve", "obesity", "--port", str(port)], environment
+    port = _port()
+    command = [sys.executable, "-m", "labline", "serve", "obesity", "--port", str(port)]
+    return Server(f"labline, {family}, log {durability}", command, environment, port, "/predict", body)
 
 
 def _asked() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--families", default=",".join(FAMILIES))
-    parser.add_argument("--seconds", type=int, default=5)
-    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--seconds", type=int, default=1)
+    parser.add_argument("--turns", type=int, default=12)
     parser.add_argument("--peers", choices=["all", "bare"], default="all")
     return parser.parse_args()
 
@@ -214,49 +264,38 @@ def _asked() -> argparse.Namespace:
 def main() -> None:
     """Print the tables."""
     said = _asked()
-    with tempfile.TemporaryDirectory() as name:
+    found: defaultdict[str, list[Figures]] = defaultdict(list)
+    with tempfile.TemporaryDirectory() as name, ExitStack() as running:
         scratch = Path(name)
-        contract = champions.ROOT / "problems" / "obesity" / "problem.yaml"
-        shared = {"PROBLEM": str(contract), "PIPELINE": str(scratch / "pipeline.joblib")}
-        found: defaultdict[str, list[Figures]] = defaultdict(list)
-        config = None
-        roots = {family: scratch / family for family in said.families.split(",")}
-        for family, root in roots.items():
-            config = champions.workspace(root, family)
-        assert config is not None
-        record = example_record(open_problem(config, "obesity"))
+        configs = {family: champions.workspace(scratch / family, family) for family in said.families.split(",")}
+        record = example_record(open_problem(next(iter(configs.values())), "obesity"))
         body = json.dumps(record).encode()
+        servers = [
+            *_peers(scratch, said.peers, record, body),
+            *(
+                _labline(scratch / family, family, durability, body)
+                for family in configs
+                for durability in ("none", "acknowledged")
+            ),
+        ]
+        for server in servers:
+            running.enter_context(served(server))
+        print(f"one turn\n{HEAD}")
+        for turn in range(said.turns):
+            for server in servers:
+                found[server.label].append(measure(server, said.seconds))
+                if not turn:
+                    print(_line(server.label, found[server.label][-1]), flush=True)
+    medians = {label: _median(each) for label, each in found.items()}
+    print(f"\nmedians of {said.turns} turns\n{HEAD}")
+    for label, figures in medians.items():
+        print(_line(label, figures))
+    _ratios(medians)
 
-        def run(label: str, command: list[str], port: int, environment: dict[str, str], **other: str) -> None:
-            path, sent = other.get("path", "/predict"), other.get("body", "").encode() or body
-            with served(command, port, path, sent, environment):
-                found[label].append(measure(port, path, sent, said.seconds))
-            print(_line(label, found[label][-1]), flush=True)
 
-        def turn() -> None:
-            run("bare FastAPI, no model", _uvicorn(scratch, "bare", BARE, port), port, shared)
-            if said.peers == "all":
-                run("FastAPI over a pandas pipeline", _uvicorn(scratch, "frames", PANDAS, port), port, shared)
-                command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", str(scratch / "mlflow"),
-                           "-p", str(port), "--env-manager", "local", "--workers", "1"]  # fmt: skip
-                frame = json.dumps({"dataframe_records": [record]})
-                run("mlflow models serve", command, port, shared, path="/invocations", body=frame)
-            for family, root in roots.items():
-                for durability in ("none", "acknowledged"):
-                    command, environment = _labline(root, port, durability)
-                    run(f"labline, {family}, log {durability}", command, port, environment)
-
-        if said.peers == "all":
-            pipeline_files(scratch)
-        port = _port()
-        print(HEAD)
-        for _ in range(said.turns):
-            turn()
-        medians = {label: Figures(*map(statistics.median, zip(*each, strict=True))) for label, each in found.items()}
-        print(f"\nmedians of {said.turns}\n{HEAD}")
-        for label, figures in medians.items():
-            print(_line(label, figures))
-        _ratios(medians)
+def _median(each: Sequence[Figures]) -> Figures:
+    medians = Figures(*map(statistics.median, zip(*each, strict=True)))
+    return medians._replace(refused=sum(one.refused for one in each))
 
 
 def _line(label: str, told: Figures) -> str:
@@ -265,11 +304,11 @@ def _line(label: str, told: Figures) -> str:
 
 
 def _ratios(found: dict[str, Figures]) -> None:
-    bare = found["bare FastAPI, no model"]
+    bare = found[BARE_LABEL]
     print(f"\n{'':40} {'median / bare':>13} {'16: / bare':>11} {'/ pandas':>9} {'/ mlflow':>9}")
     for label, one in found.items():
         if label.startswith("labline"):
-            peers = (found.get("FastAPI over a pandas pipeline"), found.get("mlflow models serve"))
+            peers = (found.get(PANDAS_LABEL), found.get(MLFLOW_LABEL))
             against = [f"{one.sixteen / peer.sixteen:9.1f}" if peer else f"{'-':>9}" for peer in peers]
             print(
                 f"{label:40} {one.median_ms / bare.median_ms:13.1f} {one.sixteen / bare.sixteen:11.2f} "
