@@ -58,6 +58,24 @@ def changed(**changes: list[Any]) -> Columns:
     return TRAIN | {name: np.array(values, TRAIN[name].dtype) for name, values in changes.items()}
 
 
+# A row by itself
+
+
+@pytest.mark.parametrize("categories", ["codes", "onehot"])
+@pytest.mark.parametrize("plain", [True, False])
+def test_a_row_alone_is_encoded_to_the_bits_that_it_has_among_many(categories: str, plain: bool) -> None:
+    encoder = fitted(categories=categories, bands=not plain, log=not plain, scale=not plain)
+    stranger = changed(Region=["east", None, "west", "north"], Height=[1.5, np.nan, 1e300, -0.0])
+    many = {name: np.tile(values, 50) for name, values in stranger.items()}
+
+    among_many = encoder.transform(many)
+
+    for row in range(4):
+        alone = encoder.transform({name: values[row : row + 1] for name, values in many.items()})
+        assert alone.tobytes() == among_many[row : row + 1].tobytes()
+    np.testing.assert_array_equal(encoder.transform(stranger), among_many[:4])
+
+
 # Kinds of columns
 
 

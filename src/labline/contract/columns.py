@@ -56,7 +56,16 @@ NAMES_AND_TEXTS = (CategoryColumn, TextColumn)
 
 def columns_from_records(problem: Problem, records: Sequence[Mapping[str, Any]]) -> Columns:
     """Columns of records that the request model has accepted; each array has shape (len(records),)."""
-    return settle(problem, {name: [record.get(name) for record in records] for name in problem.columns})
+    names = [name for name, column in problem.columns.items() if isinstance(column, NUMBERS)]
+    # one array of all numbers, for one of each would take longer than all else that is done to a single record
+    numbers = np.array([[record.get(name) for record in records] for name in names], dtype=np.float64)
+    given = dict(zip(names, numbers, strict=True))
+    return {
+        name: _settled(column, given[name])
+        if name in given
+        else settle_column(column, [record.get(name) for record in records])
+        for name, column in problem.columns.items()
+    }
 
 
 def as_given(problem: Problem, values: Mapping[str, Values]) -> Columns:
@@ -69,7 +78,7 @@ def settle(problem: Problem, values: Mapping[str, Values]) -> Columns:
 
     What a policy says to refuse is not judged here: the request model and the frame schema did that before.
     """
-    return apply_policies(problem, as_given(problem, values))
+    return {name: settle_column(column, values[name]) for name, column in problem.columns.items()}
 
 
 def apply_policies(problem: Problem, given: Columns) -> Columns:
@@ -79,6 +88,8 @@ def apply_policies(problem: Problem, given: Columns) -> Columns:
 
 def settle_column(column: Column, values: Values) -> NDArray[Any]:
     """One column as `settle` makes it; a row's value depends on no other row."""
+    if isinstance(column, CategoryColumn) and not column.is_open:
+        return _listed(column, values)
     return _settled(column, _plain(values, column))
 
 
@@ -101,10 +112,14 @@ def _plain(given: Values, column: Column) -> NDArray[Any]:
         return np.array(given, dtype=np.float64)  # None becomes NaN, a boolean 0 or 1
     if isinstance(column, NAMES_AND_TEXTS):
         # whatever stands for missing (None, NaN, pandas.NA) is no str
-        return _objects([value if isinstance(value, str) else None for value in given])
+        return _strings([value if isinstance(value, str) else None for value in given])
     if isinstance(column, LabelsColumn):
         return _objects([names_in(value, column.separator) for value in given])
     return _moments(given, column)
+
+
+def _strings(values: list[str | None]) -> NDArray[Any]:
+    return np.array(values, dtype=object)
 
 
 def _objects(values: list[Any]) -> NDArray[Any]:
@@ -144,14 +159,18 @@ def _settled_moments(column: DateTimeColumn, values: NDArray[Any]) -> NDArray[An
 def _settled_texts(column: TextColumn, values: NDArray[Any]) -> NDArray[Any]:
     if not column.html and column.urls != "remove":
         return values
-    return _objects([None if text is None else prose(text, column) for text in values])
+    return _strings([None if text is None else prose(text, column) for text in values])
 
 
 def _settled_names(column: CategoryColumn, values: NDArray[Any]) -> NDArray[Any]:
     if column.is_open:
         return values
+    return _listed(column, values)
+
+
+def _listed(column: CategoryColumn, values: Values) -> NDArray[Any]:
     known = column.known  # its own objects: rows that have the same name share it
-    return _objects([known.get(value) for value in values.tolist()])
+    return _strings([known.get(value) if isinstance(value, str) else None for value in values])
 
 
 def _settled_lists(column: LabelsColumn, values: NDArray[Any]) -> NDArray[Any]:
