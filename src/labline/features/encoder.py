@@ -145,19 +145,27 @@ class Encoder:
 
         Args:
             columns: all that it reads.
-            repeated: those of them whose distinct values are known; each of these is encoded once.
+            repeated: those of them whose distinct values are known; each of these is encoded once, and where there are
+                any a dense matrix lies in memory column by column.
         """
         rows = len(next(iter(columns.values())))
         if rows <= FEW_ROWS and not self.is_sparse:
             return np.concatenate([step(columns) for step in self._steps], axis=1)
-        parts = (_transformed(block, columns, repeated or {}) for block in self.state.blocks)
         if self.is_sparse:
+            parts = [_transformed(block, columns, repeated or {}) for block in self.state.blocks]
             return sparse.hstack([sparse.csr_matrix(part) for part in parts], format="csr")
-        matrix = np.empty((rows, self._width))
+        matrix = np.empty((rows, self._width), order="F" if repeated else "C")
         at = 0
-        for part in parts:  # each into its place: all of them at once would be the matrix twice
-            matrix[:, at : at + part.shape[1]] = part
-            at += part.shape[1]
+        for block in self.state.blocks:  # each into its place: all of them at once would be the matrix twice
+            place = matrix[:, at : at + len(block.names)]
+            known = (repeated or {}).get(block.column)
+            if known is None:
+                place[:] = block.transform(columns)
+            else:
+                of_values = np.asarray(block.transform({block.column: known.values}))
+                # mode: with another, NumPy would put what it takes elsewhere first
+                of_values.T.take(known.codes, axis=1, out=place.T, mode="clip")
+            at += len(block.names)
         return matrix
 
 

@@ -21,7 +21,7 @@ from labline.data.batches.source import Block, Source
 from labline.data.sources import delimited, tables
 from labline.errors import DataError
 
-SIZE = 2**22  # bytes of a block: some ten thousand rows
+SIZE = 2**21  # bytes of a block: some ten thousand rows
 
 
 @dataclass(frozen=True)
@@ -66,13 +66,15 @@ class Delimited(Source):
         dialect = self.reading.dialect
         if dialect.thousands is not None:
             return None
+        quotes = b'"' in block.content
         try:
             table = arrow_csv.read_csv(
                 pa.py_buffer(block.content),
                 arrow_csv.ReadOptions(
                     column_names=self.header, use_threads=False, block_size=max(len(block.content), 1)
                 ),
-                arrow_csv.ParseOptions(delimiter=self.separator, newlines_in_values=b'"' in block.content),
+                # to look for quotes where there are none takes a quarter of the time
+                arrow_csv.ParseOptions(delimiter=self.separator, quote_char=quotes and '"', newlines_in_values=quotes),
                 self._convert,
             )
         except (pa.ArrowInvalid, pa.ArrowKeyError):

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyarrow import csv as arrow_csv
 from pyarrow.parquet import ParquetWriter
 
 from labline.contract import as_list
 from labline.data.sources.files import ENDINGS
 from labline.errors import DataError
 
+SEPARATORS = {".csv": ",", ".tsv": "\t"}
 WHOLE = r"^(?:0|-?[1-9][0-9]{0,17})$"  # what is the same as a number and as text
 TO_ESCAPE = r'["\\\x00-\x1f]'
 GROUP_ROWS = 1_000_000  # of a Parquet file's row group; memory has to hold that many predictions
@@ -36,19 +37,20 @@ def kind_of(address: str) -> str:
 
 def head(kind: str, names: Sequence[str]) -> bytes:
     """What stands before the first row."""
-    if kind not in {".csv", ".tsv"}:
+    if kind not in SEPARATORS:
         return b""
-    return _delimited(pa.table({name: pa.array([], pa.float64()) for name in names}), kind, header=True)
+    fields = _quoted(pa.array(names, pa.string()), SEPARATORS[kind]).to_pylist()
+    return f"{SEPARATORS[kind].join(fields)}\n".encode()
 
 
 def rendered(table: pa.Table, kind: str) -> bytes:
     """The rows in the kind's own bytes; of Parquet, which is written by columns, Arrow's message of them."""
-    if kind in {".csv", ".tsv"}:
-        return _delimited(_lists_as_text(table), kind, header=False)
-    if kind == ".jsonl":
-        return _json_lines(table)
-    [batch] = table.combine_chunks().to_batches()
-    return bytes(batch.serialize())
+    if not len(table):
+        return b""
+    [rows] = table.combine_chunks().to_batches()
+    if kind in SEPARATORS:
+        return _delimited(_lists_as_text(rows), SEPARATORS[kind])
+    return _json_lines(rows) if kind == ".jsonl" else bytes(rows.serialize())
 
 
 def are_whole(ids: pa.Array) -> bool:
@@ -74,42 +76,68 @@ def write_parquet(messages: Path, schema: pa.Schema, target: Path, *, whole_ids:
             writer.write_table(pa.Table.from_batches(group).cast(final))
 
 
-def _delimited(table: pa.Table, kind: str, *, header: bool) -> bytes:
-    for quoting in ("none", "needed"):
-        out = io.BytesIO()
-        options = arrow_csv.WriteOptions(
-            include_header=header, delimiter="\t" if kind == ".tsv" else ",", quoting_style=quoting
-        )
-        try:
-            arrow_csv.write_csv(table, out, options)
-        except pa.ArrowInvalid:  # something has to be quoted
-            if quoting == "needed":
-                raise
-        else:
-            return out.getvalue()
-    raise AssertionError("the second way writes anything")
+def _delimited(rows: pa.RecordBatch, separator: str) -> bytes:
+    """Lines of fields, quoted where they must be (RFC 4180); numbers stand last."""
+    is_number = [pa.types.is_floating(kind) for kind in rows.schema.types]
+    texts = [_quoted(column, separator) for column, number in zip(rows.columns, is_number, strict=True) if not number]
+    numbers = [column for column, number in zip(rows.columns, is_number, strict=True) if number]
+    lines = _lines_of_numbers(numbers, separator)
+    return _one_after_the_other(pc.binary_join_element_wise(*texts, lines, separator, null_handling="replace"))
 
 
-def _lists_as_text(table: pa.Table) -> pa.Table:
-    at = table.schema.get_field_index("prediction")
-    if not pa.types.is_list(table.schema.types[at]):
-        return table
-    texts = [as_list(names) for names in table.column(at).to_pylist()]
-    return table.set_column(at, "prediction", pa.array(texts, pa.string()))
+def _quoted(texts: pa.Array, separator: str) -> pa.Array:
+    """The texts as fields."""
+    signs = ('"', "\r", "\n", separator)
+    content = _one_after_the_other(texts)
+    if not any(sign.encode() in content for sign in signs):
+        return texts
+    quoted = pc.binary_join_element_wise('"', pc.replace_substring(texts, '"', '""'), '"', "")
+    return pc.if_else(pc.match_substring_regex(texts, f"[{''.join(signs)}]"), quoted, texts)
 
 
-def _json_lines(table: pa.Table) -> bytes:
-    if not len(table):
+def _lines_of_numbers(columns: Sequence[pa.Array], separator: str) -> pa.Array:
+    """A line of the numbers in each row, in the fewest digits that tell a number from every other."""
+    numbers = np.column_stack([column.to_numpy(zero_copy_only=False) for column in columns])
+    if not np.isfinite(numbers).all():  # JSON has no words for the others
+        lines = pc.binary_join_element_wise(*(pc.cast(column, pa.string()) for column in columns), separator)
+        return pc.binary_join_element_wise(lines, "\n", "")
+    # [[1.5,2.5],[3.5,4.5]], five times as fast as Arrow's text; what a row is read with ends in two signs of the next
+    written = bytearray(orjson.dumps(numbers, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE))
+    signs = np.frombuffer(written, dtype=np.uint8)
+    begins = np.flatnonzero(signs == ord("["))[1:] + 1
+    limits = np.append(begins, len(written)).astype(np.int32)
+    signs[limits[1:] - 3] = ord("\n")
+    if separator != ",":
+        signs[signs == ord(",")] = ord(separator)
+    lines = pa.Array.from_buffers(pa.binary(), len(begins), [None, pa.py_buffer(limits), pa.py_buffer(written)])
+    return pc.binary_slice(lines, 0, -2).cast(pa.string())
+
+
+def _one_after_the_other(texts: pa.Array) -> bytes:
+    """The texts without anything between them, as they lie in memory."""
+    _, offsets, content = texts.buffers()
+    if content is None:
         return b""
+    first, end = np.frombuffer(offsets, dtype=np.int32)[[texts.offset, texts.offset + len(texts)]].tolist()
+    return content.slice(first, end - first).to_pybytes()  # type: ignore[no-any-return]
+
+
+def _lists_as_text(rows: pa.RecordBatch) -> pa.RecordBatch:
+    at = rows.schema.get_field_index("prediction")
+    if not pa.types.is_list(rows.schema.types[at]):
+        return rows
+    texts = [as_list(names) for names in rows.column(at).to_pylist()]
+    return rows.set_column(at, "prediction", pa.array(texts, pa.string()))
+
+
+def _json_lines(rows: pa.RecordBatch) -> bytes:
     parts: list[Any] = []
-    for at, (name, column) in enumerate(zip(table.column_names, table.columns, strict=True)):
+    for at, (name, column) in enumerate(zip(rows.schema.names, rows.columns, strict=True)):
         parts += [f"{',' if at else '{'}{json.dumps(name, ensure_ascii=False)}:", _json(column, numbers=at == 0)]
-    lines = pc.binary_join_element_wise(*parts, "}\n", "")
-    whole = pc.binary_join(pa.ListArray.from_arrays([0, len(lines)], lines.combine_chunks()), "")
-    return bytes(whole[0].as_py().encode())
+    return _one_after_the_other(pc.binary_join_element_wise(*parts, "}\n", ""))
 
 
-def _json(column: pa.ChunkedArray, *, numbers: bool) -> pa.ChunkedArray:
+def _json(column: pa.Array, *, numbers: bool) -> pa.Array:
     """Each value in JSON; `numbers` says that a text which is written like a whole number is one."""
     if pa.types.is_floating(column.type):
         known = pc.if_else(pc.is_finite(column), column, None)
@@ -117,8 +145,7 @@ def _json(column: pa.ChunkedArray, *, numbers: bool) -> pa.ChunkedArray:
     if pa.types.is_integer(column.type):
         return pc.fill_null(pc.cast(column, pa.string()), "null")
     if pa.types.is_list(column.type) or pc.any(pc.match_substring_regex(column, TO_ESCAPE)).as_py():
-        texts = [json.dumps(value, ensure_ascii=False) for value in column.to_pylist()]
-        return pa.chunked_array([pa.array(texts, pa.string())])
+        return pa.array([json.dumps(value, ensure_ascii=False) for value in column.to_pylist()], pa.string())
     quoted = pc.binary_join_element_wise('"', column, '"', "")
     if numbers:
         quoted = pc.if_else(pc.match_substring_regex(column, WHOLE), column, quoted)

@@ -18,8 +18,9 @@ def apply_link(link: Link, sums: NDArray[Any]) -> NDArray[Any]:
     """Sums of shape (rows, outputs) as probabilities, or values; the bits of a row depend on no other row."""
     if link == "softmax":
         # SciPy's own looks into its arguments for longer than one row of it takes
-        shares = np.exp(sums - sums.max(axis=1, keepdims=True))
-        return np.asarray(shares / shares.sum(axis=1, keepdims=True))
+        by_class = np.ascontiguousarray(sums.T)
+        shares = np.exp(by_class - by_class.max(axis=0))
+        return np.asarray(shares / added_up(shares)).T
     return np.asarray(special.expit(sums) if link == "sigmoid" else sums)
 
 
