@@ -142,6 +142,7 @@ class Guard:
         if self._rate is not None and path.counts:
             self._check_rate(self._rate, exchange)
         bytes_max = self._serving.batch_bytes_max if path.batch else self._serving.body_bytes_max
+        body = b""
         if limits.check_body(headers, bytes_max):
             body = await limits.read_body(receive, bytes_max, self._serving.body_seconds)
             receive = limits.handing_over(body, receive)
@@ -153,7 +154,7 @@ class Guard:
             if respond is None or TRACED in scope:  # spans are named on the way through the app
                 await self._app(scope, receive, send)
             else:
-                response = await respond(Request(scope, receive))
+                response = await respond(Received(scope, receive, body))
                 await response(scope, receive, send)
         finally:
             self._metrics.busy -= 1
@@ -183,6 +184,18 @@ class Guard:
             milliseconds=round(seconds * 1000, 3),
             key=exchange.key.name if exchange.key else None,
         ).info("{} {} {}", method, exchange.route, status)
+
+
+class Received(Request):
+    """A request whose body is here."""
+
+    def __init__(self, scope: Scope, receive: Receive, body: bytes) -> None:
+        super().__init__(scope, receive)
+        self._received = body
+
+    async def body(self) -> bytes:
+        """All of it."""
+        return self._received
 
 
 class Exchange:

@@ -16,6 +16,7 @@ from labline.contract.columns import (
     as_given,
     columns_from_records,
     is_missing,
+    records_reader,
     settle,
     settle_column,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "is_missing",
     "names_in",
     "read_problem",
+    "records_reader",
     "settle",
     "settle_column",
 ]

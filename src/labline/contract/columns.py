@@ -54,18 +54,40 @@ NUMBERS = (NumberColumn, BooleanColumn)
 NAMES_AND_TEXTS = (CategoryColumn, TextColumn)
 
 
+def records_reader(problem: Problem) -> Callable[[Sequence[Mapping[str, Any]]], Columns]:
+    """What makes columns of records that the request model has accepted, each an array of shape (records,).
+
+    Numbers share one array, and so do names: for a single record, an array of each column would take longer than all
+    else that is done to it.
+    """
+    numbers: dict[str, Column] = {}
+    known: dict[str, Callable[[Any], str | None]] = {}
+    others: dict[str, Column] = {}
+    for name, column in problem.columns.items():
+        if isinstance(column, NUMBERS):
+            numbers[name] = column
+        elif isinstance(column, CategoryColumn) and not column.is_open:
+            known[name] = column.known.get
+        else:
+            others[name] = column
+
+    def read(records: Sequence[Mapping[str, Any]]) -> Columns:
+        given = [[record.get(name) for record in records] for name in numbers]
+        columns: Columns = dict(zip(numbers, np.array(given, dtype=np.float64), strict=True))
+        for name, column in numbers.items():
+            columns[name] = _settled(column, columns[name])
+        listed = [[named(record.get(name)) for record in records] for name, named in known.items()]
+        columns.update(zip(known, np.array(listed, dtype=object), strict=True))
+        for name, column in others.items():
+            columns[name] = settle_column(column, [record.get(name) for record in records])
+        return columns
+
+    return read
+
+
 def columns_from_records(problem: Problem, records: Sequence[Mapping[str, Any]]) -> Columns:
-    """Columns of records that the request model has accepted; each array has shape (len(records),)."""
-    names = [name for name, column in problem.columns.items() if isinstance(column, NUMBERS)]
-    # one array of all numbers, for one of each would take longer than all else that is done to a single record
-    numbers = np.array([[record.get(name) for record in records] for name in names], dtype=np.float64)
-    given = dict(zip(names, numbers, strict=True))
-    return {
-        name: _settled(column, given[name])
-        if name in given
-        else settle_column(column, [record.get(name) for record in records])
-        for name, column in problem.columns.items()
-    }
+    """Columns of records, as `records_reader` makes them."""
+    return records_reader(problem)(records)
 
 
 def as_given(problem: Problem, values: Mapping[str, Values]) -> Columns:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from labline.contract import CONTRACT_FILE, Columns, Problem, Repeated, columns_from_records, read_problem
+from labline.contract import CONTRACT_FILE, Columns, Problem, Repeated, read_problem, records_reader
 from labline.contract.examples import example_records
 from labline.errors import BundleError
 from labline.features import FEATURES_FILE, DerivedFeatures, Encoder, EncoderState, read_features
@@ -106,6 +106,7 @@ class Bundle:
         folder: where it is.
         manifest: what it says of itself.
         problem: its contract.
+        read: makes columns of records.
         task: the contract's task, under the rule for answers that was learned with it.
         digest: SHA-256 of the manifest, and with it of everything in the bundle.
         ensemble: its members, with their encoders.
@@ -115,6 +116,7 @@ class Bundle:
         self.folder = folder
         self.manifest = manifest
         self.problem = problem
+        self.read = records_reader(problem)
         rule = AnswerRule.model_validate_json((folder / RULE_FILE).read_bytes())
         self.task: Task = task_of(problem).ruled_by(rule)
         self.digest = bundle_digest(folder)
@@ -150,11 +152,11 @@ class Bundle:
 
     def predict(self, records: Sequence[Mapping[str, Any]]) -> list[Answer]:
         """One answer a record; records are as the request model gives them, by column name."""
-        return self.task.answers(self.scores(columns_from_records(self.problem, records)))
+        return self.task.answers(self.scores(self.read(records)))
 
     def _check_golden(self) -> None:
         golden = json.loads((self.folder / GOLDEN_FILE).read_text(encoding="utf-8"))
-        found = self.scores(columns_from_records(self.problem, golden["records"]))
+        found = self.scores(self.read(golden["records"]))
         wanted = np.array(golden["scores"])
         scale = max(1.0, float(np.abs(wanted).max()))
         if found.shape != wanted.shape or not np.allclose(found, wanted, rtol=0, atol=GOLDEN_TOLERANCE * scale):
@@ -239,7 +241,7 @@ def write_bundle(folder: Path, contents: Contents) -> Bundle:
     _seal(folder, manifest)  # a first time, so that the golden answers can be made by the bundle itself
     bundle = Bundle(folder, manifest, read_problem(folder / CONTRACT_FILE))
     records = example_records(bundle.problem, GOLDEN_ROWS)
-    scores = bundle.scores(columns_from_records(bundle.problem, records))
+    scores = bundle.scores(bundle.read(records))
     golden = {"records": records, "scores": scores.tolist()}
     (folder / GOLDEN_FILE).write_text(json.dumps(golden, indent=1), encoding="utf-8")
     _seal(folder, manifest)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import time
-import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -117,7 +116,8 @@ def new_prediction_id() -> str:
     number = (milliseconds & (1 << 48) - 1) << 80 | secrets.randbits(74)
     low = number & (1 << 62) - 1
     high = number >> 62 & (1 << 12) - 1
-    return str(uuid.UUID(int=milliseconds << 80 | 7 << 76 | high << 64 | 0b10 << 62 | low))
+    digits = f"{milliseconds << 80 | 7 << 76 | high << 64 | 0b10 << 62 | low:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 class PredictionLog:
