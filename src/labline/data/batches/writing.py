@@ -11,6 +11,7 @@ import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 from pyarrow.parquet import ParquetWriter
 
 from labline.contract import as_list
@@ -101,16 +102,21 @@ def _lines_of_numbers(columns: Sequence[pa.Array], separator: str) -> pa.Array:
     if not np.isfinite(numbers).all():  # JSON has no words for the others
         lines = pc.binary_join_element_wise(*(pc.cast(column, pa.string()) for column in columns), separator)
         return pc.binary_join_element_wise(lines, "\n", "")
-    # [[1.5,2.5],[3.5,4.5]], five times as fast as Arrow's text; what a row is read with ends in two signs of the next
+    # [[1.5,2.5],[3.5,4.5]]: what a row begins with ends in two signs of the next
     written = bytearray(orjson.dumps(numbers, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE))
     signs = np.frombuffer(written, dtype=np.uint8)
     begins = np.flatnonzero(signs == ord("["))[1:] + 1
-    limits = np.append(begins, len(written)).astype(np.int32)
-    signs[limits[1:] - 3] = ord("\n")
+    signs[np.append(begins[1:], len(written)) - 3] = ord("\n")
     if separator != ",":
         signs[signs == ord(",")] = ord(separator)
-    lines = pa.Array.from_buffers(pa.binary(), len(begins), [None, pa.py_buffer(limits), pa.py_buffer(written)])
-    return pc.binary_slice(lines, 0, -2).cast(pa.string())
+    return _parts(written, begins, 2)
+
+
+def _parts(written: bytes | bytearray, begins: NDArray[np.intp], behind: int) -> pa.Array:
+    """The texts that begin at some places of what was written; so many signs behind each belong to none."""
+    limits = np.append(begins, len(written)).astype(np.int32)
+    texts = pa.Array.from_buffers(pa.binary(), len(begins), [None, pa.py_buffer(limits), pa.py_buffer(written)])
+    return pc.binary_slice(texts, 0, -behind).cast(pa.string())
 
 
 def _one_after_the_other(texts: pa.Array) -> bytes:
@@ -140,8 +146,9 @@ def _json_lines(rows: pa.RecordBatch) -> bytes:
 def _json(column: pa.Array, *, numbers: bool) -> pa.Array:
     """Each value in JSON; `numbers` says that a text which is written like a whole number is one."""
     if pa.types.is_floating(column.type):
-        known = pc.if_else(pc.is_finite(column), column, None)
-        return pc.fill_null(pc.cast(known, pa.string()), "null")
+        values = column.to_numpy(zero_copy_only=False)
+        written = orjson.dumps(values, option=orjson.OPT_SERIALIZE_NUMPY)  # [1.5,null,2.5]
+        return _parts(written, np.append(0, np.flatnonzero(np.frombuffer(written, np.uint8) == ord(","))) + 1, 1)
     if pa.types.is_integer(column.type):
         return pc.fill_null(pc.cast(column, pa.string()), "null")
     if pa.types.is_list(column.type) or pc.any(pc.match_substring_regex(column, TO_ESCAPE)).as_py():
