@@ -85,7 +85,8 @@ class TreesMember(Member):
 
     def _sums(self, matrix: Matrix) -> NDArray[np.float64]:
         """Of some rows, shape (rows, outputs)."""
-        rows = np.asarray(matrix.toarray() if isinstance(matrix, sparse.csr_matrix) else matrix, dtype=np.float32)
+        dense = matrix.toarray() if isinstance(matrix, sparse.csr_matrix) else matrix
+        rows = np.ascontiguousarray(dense, dtype=np.float32)
         sums = np.zeros((len(rows), self.values.shape[1]))
         for leaves in self.trees.leaves(rows):
             found = self.values.take(leaves, axis=0)
