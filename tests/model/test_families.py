@@ -14,6 +14,7 @@ from scipy import sparse
 from labline.model.families import FAMILIES, Fit, LightGBM, Linear, XGBoost
 from labline.model.families.lightgbm import LightGBMMember
 from labline.model.families.linear import ROWS_MAX, LinearMember
+from labline.model.families.outputs import apply_link
 from labline.model.families.walking import Trees
 from labline.model.families.xgboost_trees import margins_of
 from labline.model.tasks import Target, Task, task_of
@@ -320,3 +321,15 @@ def test_what_many_rows_are_asked_of_reads_no_trees_for_few() -> None:
     assert "_margins" not in vars(member)
     member.predict(rows[:1])
     assert "_margins" in vars(member)
+
+
+@pytest.mark.parametrize("classes", [2, 7, 8, 9, 40])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_probabilities_of_a_row_have_the_same_bits_alone_and_among_others(classes: int, order: Any) -> None:
+    sums = np.array(np.random.default_rng(3).normal(scale=5, size=(300, classes)), order=order)
+
+    together = apply_link("softmax", sums)
+
+    np.testing.assert_allclose(together.sum(axis=1), 1, rtol=1e-12)
+    for row in range(0, 300, 7):
+        assert apply_link("softmax", sums[row : row + 1]).tobytes() == together[row : row + 1].tobytes()

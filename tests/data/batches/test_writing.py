@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labline.data.batches import writing
 from labline.data.batches.writing import head, rendered
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=8)
@@ -67,6 +68,16 @@ def test_a_part_of_a_table_is_written_without_the_rest() -> None:
     assert rendered(table(rows)[3:5], ".csv") == rendered(table(rows[3:5]), ".csv")
     assert rendered(table(rows)[3:5], ".jsonl") == rendered(table(rows[3:5]), ".jsonl")
     assert rendered(table(rows)[3:3], ".csv") == b""
+
+
+@pytest.mark.parametrize("kind", [".csv", ".tsv", ".jsonl"])
+def test_rows_too_many_for_one_array_of_text_are_written_in_parts(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [(f'{at} "x"' if at % 3 else None, "yes", at / 7 + 0.01, 0.25) for at in range(10)]
+    whole = rendered(table(rows), kind)
+
+    monkeypatch.setattr(writing, "TEXT_CELLS", 12)
+
+    assert rendered(table(rows), kind) == whole
 
 
 def test_answers_of_a_regression_are_numbers_alone() -> None:

@@ -20,6 +20,7 @@ from labline.errors import DataError
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
 WHOLE = r"^(?:0|-?[1-9][0-9]{0,17})$"  # what is the same as a number and as text
+TEXT_CELLS = 2**24  # that become text at once: an Arrow array holds 2 GiB of it
 TO_ESCAPE = r'["\\\x00-\x1f]'
 GROUP_ROWS = 1_000_000  # of a Parquet file's row group; memory has to hold that many predictions
 
@@ -49,9 +50,14 @@ def rendered(table: pa.Table, kind: str) -> bytes:
     if not len(table):
         return b""
     [rows] = table.combine_chunks().to_batches()
-    if kind in SEPARATORS:
-        return _delimited(_lists_as_text(rows), SEPARATORS[kind])
-    return _json_lines(rows) if kind == ".jsonl" else bytes(rows.serialize())
+    if kind not in {*SEPARATORS, ".jsonl"}:
+        return bytes(rows.serialize())
+    step = max(1, TEXT_CELLS // rows.num_columns)
+    return b"".join(_text(rows.slice(at, step), kind) for at in range(0, len(rows), step))
+
+
+def _text(rows: pa.RecordBatch, kind: str) -> bytes:
+    return _delimited(_lists_as_text(rows), SEPARATORS[kind]) if kind in SEPARATORS else _json_lines(rows)
 
 
 def are_whole(ids: pa.Array) -> bool:
