@@ -8,9 +8,12 @@ PROBLEM ?= obesity
 # the dev container has its own, outside the workspace
 VENV ?= .venv
 BIN := $(VENV)/bin
-# a compiled .pyc is made once here, so that every start after it is fast
-# --no-deps: the lock names everything, and pip need not work it out again
+# uv takes all packages at once and pip one after the other: seconds, and minutes; --no-deps: the lock names everything
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input --no-deps --require-hashes
+UV := UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$($(BIN)/python -m pip config get global.index-url 2>/dev/null)}}" \
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes
+# $(call install,FILE,OPTIONS OF UV): pip is asked where uv cannot, since proxies, mirrors and certificates may be set up for pip alone
+install = $(PIP) --requirement requirements-build.txt && { $(UV) $(2) --requirement $(1) || { echo 'uv cannot install them; pip tries'; $(PIP) --requirement $(1); }; }
 EDITABLE := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input --no-deps --no-build-isolation --editable .
 # what one process has compiled, the hundreds that the tests start need not compile again
 unexport PYTHONDONTWRITEBYTECODE
@@ -77,12 +80,13 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.run: $(BIN)/python requirements.txt pyproject.toml
-	@test $(VENV)/.dev -nt requirements-dev.txt || { echo 'installing the locked requirements'; $(PIP) --requirement requirements.txt; }
+	@test $(VENV)/.dev -nt requirements-dev.txt || { echo 'installing the locked requirements'; $(call install,requirements.txt); }
 	@$(EDITABLE)
 	@touch $@
 
 $(VENV)/.dev: $(BIN)/python requirements-dev.txt pyproject.toml
 	@echo 'installing the locked requirements, with those of the tests'
-	@$(PIP) --requirement requirements-dev.txt
+	@# compiled once here, and not by each of the hundreds of processes that tests start
+	@$(call install,requirements-dev.txt,--compile-bytecode)
 	@$(EDITABLE)
 	@touch $@
