@@ -2,7 +2,7 @@
 
 Run it as `python benchmarks/serving.py [--families lightgbm,…] [--turns 12]` on a machine with nothing else to do and
 `wrk` on it; LABLINE_REAL_DATA names the folder with `obesity/train.csv`. Each server has one worker. All of them are up
-at once and pinned to one core, where those that are not asked do nothing; wrk is on another and asks one after the
+at once and pinned to one core, where those that are not asked are stopped; wrk is on another and asks one after the
 other for a second or two, in all turns again, so that a slow moment of the machine is not one server's alone. The
 tables have each one's median over the turns. All answer the same record with 300 rounds (or trees).
 """
@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import re
+import signal
 import socket
 import statistics
 import subprocess
@@ -129,8 +130,8 @@ def pipeline_files(folder: Path) -> None:
 
 
 @contextmanager
-def served(server: Server) -> Iterator[None]:
-    """The server, once it answers and has done with its start, until the block ends."""
+def served(server: Server) -> Iterator[int]:
+    """The server's process group, stopped once it answers and has done with its start, until the block ends."""
     with (
         tempfile.TemporaryFile() as log,
         subprocess.Popen(
@@ -144,10 +145,22 @@ def served(server: Server) -> Iterator[None]:
                 if time.monotonic() > until or process.poll() is not None:
                     log.seek(0)
                     raise RuntimeError(log.read().decode()[-2000:])
-            yield
+            os.killpg(process.pid, signal.SIGSTOP)
+            yield process.pid
         finally:
             if process.poll() is None:
-                os.killpg(process.pid, 15)
+                os.killpg(process.pid, signal.SIGTERM)
+                os.killpg(process.pid, signal.SIGCONT)
+
+
+@contextmanager
+def at_work(group: int) -> Iterator[None]:
+    """A stopped process group that goes on until the block ends."""
+    os.killpg(group, signal.SIGCONT)
+    try:
+        yield
+    finally:
+        os.killpg(group, signal.SIGSTOP)
 
 
 def _answers(server: Server) -> bool:
@@ -278,12 +291,12 @@ def main() -> None:
                 for durability in ("none", "acknowledged")
             ),
         ]
-        for server in servers:
-            running.enter_context(served(server))
+        groups = [running.enter_context(served(server)) for server in servers]
         print(f"one turn\n{HEAD}")
         for turn in range(said.turns):
-            for server in servers:
-                found[server.label].append(measure(server, said.seconds))
+            for server, group in zip(servers, groups, strict=True):
+                with at_work(group):
+                    found[server.label].append(measure(server, said.seconds))
                 if not turn:
                     print(_line(server.label, found[server.label][-1]), flush=True)
     medians = {label: _median(each) for label, each in found.items()}
