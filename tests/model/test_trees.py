@@ -13,7 +13,7 @@ from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from labline.errors import BundleError
-from labline.model.families import walking
+from labline.model.families import trees
 from labline.model.families.trees import TreesMember
 
 RANDOM = np.random.default_rng(0)
@@ -80,7 +80,7 @@ def test_bits_do_not_depend_on_how_many_rows_and_trees_are_looked_at_together(
 ) -> None:
     member = TreesMember.of(forest(RandomForestRegressor).fit(MATRIX, SIGNAL), 0, vector=True)
     wanted = member.predict(MATRIX)
-    monkeypatch.setattr(walking, "CELLS", cells)
+    monkeypatch.setattr(trees, "SUMMED_CELLS", cells)
     assert member.predict(MATRIX[:90]).tobytes() == wanted[:90].tobytes()
     assert member.predict(MATRIX[:0]).shape == (0,)
 

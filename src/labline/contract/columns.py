@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -54,27 +54,41 @@ NUMBERS = (NumberColumn, BooleanColumn)
 NAMES_AND_TEXTS = (CategoryColumn, TextColumn)
 
 
-def records_reader(problem: Problem) -> Callable[[Sequence[Mapping[str, Any]]], Columns]:
+def is_as_given(column: Column) -> bool:
+    """Whether a column is of numbers to which no policy does anything."""
+    return isinstance(column, BooleanColumn) or (isinstance(column, NumberColumn) and column.out_of_range == "refuse")
+
+
+def records_reader(
+    problem: Problem, names: Collection[str] | None = None
+) -> Callable[[Sequence[Mapping[str, Any]]], Columns]:
     """What makes columns of records that the request model has accepted, each an array of shape (records,).
 
     Numbers share one array, and so do names: for a single record, an array of each column would take longer than all
     else that is done to it.
+
+    Args:
+        problem: the contract.
+        names: of the columns wanted, others among them count for nothing; all if None.
     """
     numbers: dict[str, Column] = {}
     known: dict[str, Callable[[Any], str | None]] = {}
     others: dict[str, Column] = {}
     for name, column in problem.columns.items():
+        if names is not None and name not in names:
+            continue
         if isinstance(column, NUMBERS):
             numbers[name] = column
         elif isinstance(column, CategoryColumn) and not column.is_open:
             known[name] = column.known.get
         else:
             others[name] = column
+    judged = {name: column for name, column in numbers.items() if not is_as_given(column)}
 
     def read(records: Sequence[Mapping[str, Any]]) -> Columns:
         given = [[record.get(name) for record in records] for name in numbers]
         columns: Columns = dict(zip(numbers, np.array(given, dtype=np.float64), strict=True))
-        for name, column in numbers.items():
+        for name, column in judged.items():
             columns[name] = _settled(column, columns[name])
         listed = [[named(record.get(name)) for record in records] for name, named in known.items()]
         columns.update(zip(known, np.array(listed, dtype=object), strict=True))

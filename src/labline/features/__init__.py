@@ -2,13 +2,16 @@
 
 from labline.features.derived import FEATURES_FILE, DerivedFeatures, read_features
 from labline.features.encoder import Encoder, EncoderState, Encoding, Matrix
+from labline.features.few import FEW_ROWS, FewRecords
 
 __all__ = [
     "FEATURES_FILE",
+    "FEW_ROWS",
     "DerivedFeatures",
     "Encoder",
     "EncoderState",
     "Encoding",
+    "FewRecords",
     "Matrix",
     "read_features",
 ]

@@ -34,7 +34,6 @@ from labline.features.blocks import (
     Scale,
     TextSizeBlock,
 )
-from labline.features.steps import Step, steps_of
 from labline.features.text import TextBlock, Unit
 
 Matrix: TypeAlias = Part
@@ -42,7 +41,6 @@ Matrix: TypeAlias = Part
 
 LEARNED_MAX = 5000  # names of an open column that are told apart; the rarer ones are "another"
 LEARNED_ROWS_MIN = 3
-FEW_ROWS = 64  # up to which a step a block costs more than its numbers
 LONG_TEXT = 120  # characters, on average; in longer texts parts of words say little that words do not
 
 
@@ -126,10 +124,6 @@ class Encoder:
     def _width(self) -> int:
         return len(self.feature_names)
 
-    @cached_property
-    def _steps(self) -> tuple[Step, ...]:
-        return steps_of(self.state.blocks)
-
     @property
     def categorical_features(self) -> tuple[int, ...]:
         """Positions of the matrix's columns that hold category codes."""
@@ -149,8 +143,6 @@ class Encoder:
                 any a dense matrix lies in memory column by column.
         """
         rows = len(next(iter(columns.values())))
-        if rows <= FEW_ROWS and not self.is_sparse:
-            return np.concatenate([step(columns) for step in self._steps], axis=1)
         if self.is_sparse:
             parts = [_transformed(block, columns, repeated or {}) for block in self.state.blocks]
             return sparse.hstack([sparse.csr_matrix(part) for part in parts], format="csr")

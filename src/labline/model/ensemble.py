@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labline.contract import Columns, Repeated
-from labline.features import Encoder
+from labline.features import Encoder, Matrix
 from labline.model.families import Member
 
 
@@ -36,6 +36,10 @@ class Part:
 class Ensemble:
     """Some members, by weight.
 
+    Attributes:
+        parts: the members.
+        encoders: those that differ, one for all members that want the same matrix.
+
     Args:
         parts: at least one; those whose encoders have the same blocks, to the last bit, share their work.
     """
@@ -45,6 +49,7 @@ class Ensemble:
         self._groups: dict[str, list[Part]] = {}
         for part in parts:
             self._groups.setdefault(part.encoder.state.model_dump_json(include={"blocks"}), []).append(part)
+        self.encoders = tuple(parts[0].encoder for parts in self._groups.values())
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -78,11 +83,15 @@ class Ensemble:
 
         `repeated` are those of the columns whose distinct values are known.
         """
+        return self.predict_matrices(encoder.transform(columns, repeated) for encoder in self.encoders)
+
+    def predict_matrices(self, matrices: Iterable[Matrix]) -> NDArray[np.float64]:
+        """Raw output for matrices of which each of the `encoders` has made one; one is asked for after the other."""
         if len(self.parts) == 1:  # times a weight of one would be the same, and a copy
-            return self.parts[0].member.predict(self.parts[0].encoder.transform(columns, repeated))
+            [matrix] = matrices
+            return self.parts[0].member.predict(matrix)
         total: Any = 0.0
-        for parts in self._groups.values():
-            matrix = parts[0].encoder.transform(columns, repeated)
+        for matrix, parts in zip(matrices, self._groups.values(), strict=True):
             for part in parts:
                 total = total + part.weight * part.member.predict(matrix)
         return np.asarray(total)

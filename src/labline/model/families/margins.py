@@ -50,4 +50,4 @@ class Margins:
             return self.trees.leaves(rows)
         missing = np.isnan(rows)
         sides = [np.where(missing, rows.dtype.type(side), rows) for side in (-np.inf, np.inf)]
-        return np.concatenate(list(self.trees.leaves(np.concatenate(sides, axis=1))))
+        return self.trees.leaves(np.concatenate(sides, axis=1))

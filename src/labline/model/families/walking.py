@@ -1,17 +1,22 @@
-"""Binary trees as arrays, which NumPy walks: all of them at once for a few rows, one at a time for many."""
+"""Binary trees as arrays, from whichever library they come; LightGBM's compiled code walks them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import ctypes
+import weakref
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-CELLS = 2**14  # rows × trees on their way at a time, which the processor's cache holds
-STRIDE = 4  # levels between two looks at who has arrived
+if TYPE_CHECKING:
+    import lightgbm
+
+FEW_ROWS = 16  # that are sooner asked one by one than for the package to look at them
+PREDICT_LEAF_INDEX, FLOAT32 = 2, 0  # LightGBM's c_api.h
 
 
 class Tree(NamedTuple):
@@ -28,6 +33,53 @@ class Tree(NamedTuple):
     right: NDArray[Any]
     features: NDArray[Any]
     thresholds: NDArray[np.float32]
+
+
+class RowByRow:
+    """LightGBM's own way for single rows, of which its Python package makes no use.
+
+    What the package does to look at its arguments takes longer than to walk a forest. See LightGBM's C API,
+    `LGBM_BoosterPredictForMatSingleRowFast`; it may be called on several threads.
+    """
+
+    def __init__(self, booster: lightgbm.Booster) -> None:
+        from lightgbm import basic
+
+        self._booster = booster  # the handle below is of no use without it
+        self._library: Any = vars(basic)["_LIB"]  # which the package has found and loaded
+        self._handle = ctypes.c_void_p()
+        self._width = booster.num_trees()
+        self._ask(
+            self._library.LGBM_BoosterPredictForMatSingleRowFastInit,
+            booster._handle,  # pylint: disable=protected-access
+            ctypes.c_int(PREDICT_LEAF_INDEX),
+            ctypes.c_int(0), ctypes.c_int(-1),  # all trees
+            ctypes.c_int(FLOAT32),
+            ctypes.c_int32(booster.num_feature()),
+            b"num_threads=1",
+            ctypes.byref(self._handle),
+        )  # fmt: skip
+        weakref.finalize(self, self._library.LGBM_FastConfigFree, self._handle)
+
+    def __call__(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+        """The leaves of rows that lie one behind the other, shape (rows, trees)."""
+        found = np.empty((len(rows), self._width))
+        written = ctypes.c_int64()
+        given, to = rows.ctypes.data, found.ctypes.data
+        for row in range(len(rows)):
+            self._ask(
+                self._library.LGBM_BoosterPredictForMatSingleRowFast,
+                self._handle,
+                ctypes.c_void_p(given + row * rows.shape[1] * rows.itemsize),
+                ctypes.byref(written),
+                ctypes.c_void_p(to + row * self._width * found.itemsize),
+            )
+        return found
+
+    def _ask(self, function: Callable[..., int], *given: Any) -> None:
+        if function(*given) != 0:
+            self._library.LGBM_GetLastError.restype = ctypes.c_char_p
+            raise RuntimeError(f"LightGBM: {self._library.LGBM_GetLastError().decode()}")
 
 
 @dataclass(frozen=True)
@@ -66,38 +118,79 @@ class Trees:
         starts = np.array(roots, dtype=np.intp)
         return cls(np.concatenate(features), np.concatenate(thresholds), np.concatenate(left), starts), leaves
 
+    def leaves(self, rows: NDArray[np.float32]) -> NDArray[np.int32]:
+        """The leaves that rows of shape (rows, features) end in, counted through all trees; shape (trees, rows).
+
+        Numbers may be infinite, and not missing.
+        """
+        if len(rows) <= FEW_ROWS:
+            found: Any = self._row_by_row(np.ascontiguousarray(rows))
+        else:
+            # the trees ask for no feature that the rows have not: of how many these have, LightGBM need not be told
+            found = self._booster.predict(rows, pred_leaf=True, num_threads=1, predict_disable_shape_check=True)
+        return np.asarray(found, dtype=np.int32).reshape(len(rows), -1).T + self._leaves_before[:, None]
+
     @cached_property
-    def _leaf(self) -> NDArray[np.intp]:
-        """The number of a node among the leaves, shape (nodes,)."""
-        return np.cumsum(self.left == np.arange(len(self.left))) - 1
+    def _row_by_row(self) -> RowByRow:
+        return RowByRow(self._booster)
 
-    def leaves(self, rows: NDArray[np.float32]) -> Iterator[NDArray[np.intp]]:
-        """The leaves that rows of shape (rows, features) end in, tree after tree: parts of shape (trees, rows)."""
-        step = max(1, CELLS // max(1, len(rows)))
-        for at in range(0, len(self.roots), step):
-            yield self._leaf.take(self._ends(rows, self.roots[at : at + step]))
+    @cached_property
+    def _is_leaf(self) -> NDArray[np.bool_]:
+        return np.asarray(self.left == np.arange(len(self.left)))
 
-    def _ends(self, rows: NDArray[np.float32], roots: NDArray[np.intp]) -> NDArray[np.intp]:
-        numbers = rows.ravel()
-        node = np.repeat(roots, len(rows))
-        start = np.tile(np.arange(len(rows)) * rows.shape[1], len(roots))  # of the row, among the numbers
-        ends = np.empty_like(node)
-        under_way = np.arange(len(node))
-        while len(under_way):
-            for _ in range(STRIDE):
-                number = numbers.take(start + self.features.take(node))
-                node = self.left.take(node) + (number > self.thresholds.take(node))
-            ends[under_way] = node
-            going = np.flatnonzero(self.left.take(node) != node)
-            under_way, node, start = under_way.take(going), node.take(going), start.take(going)
-        return ends.reshape(len(roots), -1)
+    @cached_property
+    def _leaves_before(self) -> NDArray[np.int32]:
+        """Those of the trees before, shape (trees,)."""
+        return np.asarray(np.cumsum(self._is_leaf) - self._is_leaf, dtype=np.int32)[self.roots]
+
+    @cached_property
+    def _booster(self) -> lightgbm.Booster:
+        """The trees as LightGBM's."""
+        import lightgbm
+
+        ends = [*self.roots[1:].tolist(), len(self.left)]
+        trees = [self._told(at, slice(*place)) for at, place in enumerate(zip(self.roots.tolist(), ends, strict=True))]
+        features = int(self.features.max()) + 1
+        head = {
+            "version": "v4",
+            "num_class": 1,
+            "num_tree_per_iteration": 1,
+            "label_index": 0,
+            "max_feature_idx": features - 1,
+            "objective": "regression",
+            "feature_names": " ".join(map(str, range(features))),
+            "feature_infos": " ".join(["none"] * features),
+            "tree_sizes": " ".join(str(len(tree)) for tree in trees),
+        }
+        return lightgbm.Booster(model_str=f"tree\n{_lines(head)}\n{''.join(trees)}end of trees\n")
+
+    def _told(self, number: int, place: slice) -> str:
+        """A tree in LightGBM's text, which counts inner nodes and leaves each by themselves, a leaf's from −1 down."""
+        is_leaf = self._is_leaf[place]
+        counted = np.where(is_leaf, ~(np.cumsum(is_leaf) - 1), np.cumsum(~is_leaf) - 1)
+        left = (self.left[place] - place.start)[~is_leaf]
+        leaves, nodes = int(is_leaf.sum()), len(left)
+        tree = {
+            "Tree": number,
+            "num_leaves": leaves,
+            "num_cat": 0,
+            "split_feature": _numbers(self.features[place][~is_leaf]),
+            "split_gain": _numbers(np.zeros(nodes, dtype=np.int8)),
+            "threshold": _numbers(self.thresholds[place][~is_leaf].astype(np.float64)),
+            "decision_type": _numbers(np.zeros(nodes, dtype=np.int8)),
+            "left_child": _numbers(counted[left]),
+            "right_child": _numbers(counted[left + 1]),
+            "leaf_value": _numbers(np.zeros(leaves, dtype=np.int8)),
+            "shrinkage": 1,
+        }
+        return f"{_lines(tree)}\n\n"
 
     def hold(self, features: int, leaves: int) -> bool:
         """Whether every way ends at one of so many leaves, and asks for no more than so many features."""
         own = np.arange(len(self.left))
         if not (self.features.shape == self.thresholds.shape == own.shape and len(self.roots)):
             return False
-        is_leaf = self.left == own
+        is_leaf = self._is_leaf
         asked = (self.features >= 0) & (self.features < features)
         onward = (self.left > own) & (self.left + 1 < len(own))
         known = (self.roots >= 0) & (self.roots < len(own))
@@ -116,3 +209,12 @@ def _by_level(tree: Tree) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     order = np.concatenate(levels)
     left = tree.left[order]
     return order, np.where(left < 0, np.arange(len(order)), np.argsort(order)[left])
+
+
+def _lines(said: Mapping[str, Any]) -> str:
+    return "".join(f"{name}={value}\n" for name, value in said.items())
+
+
+def _numbers(values: NDArray[Any]) -> str:
+    """In the fewest digits that give the same numbers back."""
+    return " ".join(map(repr, values.tolist()))
