@@ -171,9 +171,7 @@ class Champion:
 
     async def _watch(self) -> None:
         """Load what the files name, where that has changed."""
-        roles: tuple[Role, ...] = ("next", "champion", "challenger")
-        for role in roles:
-            changed = await asyncio.to_thread(_changed_at, pointer(self._config, self._problem, role))
+        for role, changed in (await asyncio.to_thread(self._changed)).items():
             if changed == self._seen.get(role):
                 continue
             self._seen[role] = changed
@@ -186,6 +184,11 @@ class Champion:
                 self.challenger = None
             elif found is not None and (now is None or now.served != found):
                 await self._change(found, role)
+
+    def _changed(self) -> dict[Role, int]:
+        """When each file was written last; 0 where there is none."""
+        roles: tuple[Role, ...] = ("next", "champion", "challenger")
+        return {role: _changed_at(pointer(self._config, self._problem, role)) for role in roles}
 
     async def _prepare(self, found: Served) -> None:
         """Have an announced champion in memory when its turn comes."""

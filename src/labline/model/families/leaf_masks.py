@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -107,7 +108,12 @@ class LeafMasks:
         alive = self._alive(lines)
         # the lowest bit alone is a power of two, and its exponent the leaf
         lowest = (alive & -alive).astype(np.float32).view(np.int32) >> FLOAT32_MANTISSA
-        return np.asarray(lowest + (self.leaves_before - FLOAT32_BIAS)).T
+        return np.asarray(lowest + self._first_leaves).T
+
+    @cached_property
+    def _first_leaves(self) -> NDArray[np.int32]:
+        """What to add to an exponent as it is kept, shape (trees,)."""
+        return self.leaves_before - np.int32(FLOAT32_BIAS)
 
     def _alive(self, lines: NDArray[np.intp]) -> NDArray[Any]:
         """Bits of the leaves that no line of a row rules out, shape (rows, trees)."""
