@@ -27,8 +27,9 @@ help:  ## Show the targets
 run: $(VENV)/.run  ## Set up, then data, champion, API on 127.0.0.1:8000 = labline up obesity
 	@$(BIN)/labline up $(PROBLEM)
 
-test: $(VENV)/.dev  ## Set up, then all tests, in parallel = python -m pytest -n 2
-	@$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+# three for two cores: one of them waits now and then, for a server, a kernel or a disk
+test: $(VENV)/.dev  ## Set up, then all tests, in parallel = python -m pytest -n 3
+	@$(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
 
 test-thorough: $(VENV)/.dev  ## Slow tests: kills at random moments, more notebooks = python -m pytest -n 2 -m thorough
 	@$(BIN)/python -m pytest -n 2 --dist worksteal -m thorough $(ARGS)
