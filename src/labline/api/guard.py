@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 from fastapi import FastAPI
 from loguru import logger
 from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -44,7 +45,9 @@ Respond: TypeAlias = Callable[[Request], Awaitable[Response]]
 def around(
     app: FastAPI, serving: Serving, metrics: Metrics, direct: Mapping[tuple[str, str], Respond] | None = None
 ) -> None:
-    """Put the guard around an app; outside of it what tells browsers of other sites, where some are named.
+    """Put the guard around an app and all its middleware, so that what answers directly does not wait for that.
+
+    Outside of it is what tells browsers of other sites, where some are named.
 
     Args:
         app: what answers.
@@ -52,15 +55,24 @@ def around(
         metrics: where requests are counted.
         direct: what answers instead, by method and path: the way through the app would take longer than the answer.
     """
-    app.add_middleware(Guard, serving=serving, metrics=metrics, direct=direct or {})
-    if serving.cors_origins:
-        app.add_middleware(
-            CORSMiddleware,
+    unguarded = app.build_middleware_stack
+
+    def guarded() -> ASGIApp:
+        inner = unguarded()
+        if isinstance(inner, ServerErrorMiddleware):  # it would answer what crashed before the guard does
+            inner = inner.app
+        guard = Guard(inner, serving, metrics, direct or {})
+        if not serving.cors_origins:
+            return guard
+        return CORSMiddleware(
+            guard,
             allow_origins=serving.cors_origins,
             allow_methods=["GET", "POST"],
             allow_headers=["authorization", "content-type", "x-api-key", "x-request-id"],
             expose_headers=["retry-after", "x-request-id"],
         )
+
+    app.build_middleware_stack = guarded  # type: ignore[method-assign]  # when the first request comes
 
 
 class Guard:
