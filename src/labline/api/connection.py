@@ -12,6 +12,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from labline.api.guard import ALWAYS, NOT_KEPT
+from labline.api.limits import BODY_IS_HERE
 from labline.api.problem_details import MEDIA_TYPE, ProblemDetails
 from labline.config.serving import Serving
 
@@ -98,6 +99,7 @@ class Connection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """It is there as a whole."""
+        self.scope[BODY_IS_HERE] = True  # type: ignore[literal-required]  # the app may have begun, and need not know it
         self._awaited, self._completed = "", True
         self._header_bytes = 0
         super().on_message_complete()

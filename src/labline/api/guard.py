@@ -156,7 +156,8 @@ class Guard:
         bytes_max = self._serving.batch_bytes_max if path.batch else self._serving.body_bytes_max
         body = b""
         if limits.check_body(headers, bytes_max):
-            body = await limits.read_body(receive, bytes_max, self._serving.body_seconds)
+            seconds = None if limits.BODY_IS_HERE in scope else self._serving.body_seconds
+            body = await limits.read_body(receive, bytes_max, seconds)
             receive = limits.handing_over(body, receive)
         if path.counts and self._metrics.busy >= self._serving.concurrency_max:
             raise come_again(503, "Busy", "too many requests are being answered; send it again", BUSY_SECONDS)

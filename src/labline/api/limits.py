@@ -11,6 +11,7 @@ from starlette.types import Message, Receive
 from labline.api.problem_details import ApiError
 
 CLIENTS_MAX = 10_000  # remembered at once; those who may send at full rate again are forgotten
+BODY_IS_HERE = "labline.body_is_here"  # in the scope of a request that the server has as a whole
 JSON_TYPES = (b"application/json", b"application/problem+json")
 
 
@@ -73,29 +74,40 @@ def check_body(headers: Mapping[bytes, bytes], bytes_max: int) -> bool:
     return has_body
 
 
-async def read_body(receive: Receive, bytes_max: int, seconds: float) -> bytes:
+async def read_body(receive: Receive, bytes_max: int, seconds: float | None) -> bytes:
     """The whole body.
+
+    Args:
+        receive: that gives it.
+        bytes_max: it may have.
+        seconds: it may take; None where it is here already, which costs no timer.
 
     Raises:
         ApiError: 413 when it is larger, also when no length was told; 408 when it takes longer.
         ClientGoneError: the client went away.
     """
-    parts, size = [], 0
+    if seconds is None:
+        return await _received(receive, bytes_max)
     try:
         async with asyncio.timeout(seconds):
-            more = True
-            while more:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise ClientGoneError
-                parts.append(message.get("body", b""))
-                size += len(parts[-1])
-                if size > bytes_max:
-                    raise too_large(bytes_max)
-                more = message.get("more_body", False)
+            return await _received(receive, bytes_max)
     except TimeoutError:
         detail = f"the body did not arrive within {seconds:g} s"
         raise ApiError(408, "Too slow", detail, headers={"Connection": "close"}) from None
+
+
+async def _received(receive: Receive, bytes_max: int) -> bytes:
+    parts, size = [], 0
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGoneError
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > bytes_max:
+            raise too_large(bytes_max)
+        more = message.get("more_body", False)
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
