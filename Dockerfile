@@ -22,41 +22,46 @@ ENV PATH=/opt/venv/bin:${PATH} \
     MPLCONFIGDIR=/tmp/matplotlib
 WORKDIR /workspace
 
-# ---- Labline as a wheel
-FROM base AS wheel
+# ---- what builds wheels, and uv, which takes all packages at once and pip one after the other
+FROM base AS tools
 COPY requirements-build.txt ./
 RUN --mount=type=cache,target=/root/.cache/pip pip install --no-deps --require-hashes --requirement requirements-build.txt
+# copies: the cache is another file system; bytecode is made where it is asked for
+ENV UV_LINK_MODE=copy UV_PYTHON=/opt/venv/bin/python
+
+# ---- Labline as a wheel
+FROM tools AS wheel
 COPY pyproject.toml README.md LICENSE ./
 COPY src ./src
 RUN pip wheel --no-deps --no-build-isolation --wheel-dir /dist .
 
 # ---- the packages of each image, in a layer that changes with the lock alone
-FROM base AS api-packages
+FROM tools AS api-packages
 COPY requirements-api.txt ./
 # bytecode for what is loaded, which the imports write, and not for all: that would be 100 MB more
-RUN --mount=type=cache,target=/root/.cache/pip \
+RUN --mount=type=cache,target=/root/.cache/uv \
     python -m venv --without-pip /opt/venv \
-    && pip --python /opt/venv/bin/python install --no-compile --no-deps --require-hashes --requirement requirements-api.txt \
+    && uv pip install --no-deps --require-hashes --requirement requirements-api.txt \
     && find /opt/venv -regextype posix-extended -regex '.*/site-packages/(numpy|pandas|pyarrow|scipy|sklearn)/(.*/)?tests' -prune -exec rm -r {} + \
     && DO_NOT_TRACK=1 python -c "import alembic.command, evidently.presets, fastapi_offline, fsspec.implementations.local, jinja2, lightgbm, loguru, mlflow.artifacts, pandera.pandas, psycopg, pyarrow.parquet, pydantic_settings, s3fs, sklearn.metrics, typer, uvicorn, xgboost"
 
-FROM base AS mlflow-packages
+FROM tools AS mlflow-packages
 COPY requirements-mlflow.txt ./
-RUN --mount=type=cache,target=/root/.cache/pip \
+RUN --mount=type=cache,target=/root/.cache/uv \
     python -m venv --without-pip /opt/venv \
-    && pip --python /opt/venv/bin/python install --no-deps --require-hashes --requirement requirements-mlflow.txt
+    && uv pip install --compile-bytecode --no-deps --require-hashes --requirement requirements-mlflow.txt
 
 # these two keep pip: a data scientist tries packages out
-FROM base AS research-packages
+FROM tools AS research-packages
 COPY requirements-research.txt ./
-RUN --mount=type=cache,target=/root/.cache/pip \
+RUN --mount=type=cache,target=/root/.cache/uv \
     python -m venv /opt/venv \
-    && pip --python /opt/venv/bin/python install --no-deps --require-hashes --requirement requirements-research.txt
+    && uv pip install --compile-bytecode --no-deps --require-hashes --requirement requirements-research.txt
 
 FROM research-packages AS dev-packages
 COPY requirements-dev.txt ./
-RUN --mount=type=cache,target=/root/.cache/pip \
-    pip --python /opt/venv/bin/python install --no-deps --require-hashes --requirement requirements-dev.txt
+RUN --mount=type=cache,target=/root/.cache/uv \
+    uv pip install --compile-bytecode --no-deps --require-hashes --requirement requirements-dev.txt
 
 # ---- the API: serves, monitors, writes report pages; cannot train
 FROM base AS api
