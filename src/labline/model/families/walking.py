@@ -164,23 +164,46 @@ class Trees:
         }
         return lightgbm.Booster(model_str=f"tree\n{_lines(head)}\n{''.join(trees)}end of trees\n")
 
+    @cached_property
+    def _places(self) -> NDArray[np.intp]:
+        """Where inner nodes stand in LightGBM's arrays of their tree, shape (nodes,).
+
+        The child that has most nodes under it follows its parent, and most rows go there: on their way they meet far
+        fewer lines of the processor's cache than level by level.
+        """
+        levels, level = [], self.roots
+        while len(level := level[~self._is_leaf[level]]):
+            levels.append(level)
+            level = np.concatenate([self.left[level], self.left[level] + 1])
+        under = (~self._is_leaf).astype(np.intp)
+        for level in reversed(levels):
+            under[level] += under[self.left[level]] + under[self.left[level] + 1]
+        places = np.zeros_like(under)
+        for level in levels:
+            left, right = self.left[level], self.left[level] + 1
+            next_ = np.where(under[right] > under[left], right, left)
+            places[next_] = places[level] + 1
+            places[left + right - next_] = places[level] + 1 + under[next_]
+        return places
+
     def _told(self, number: int, place: slice) -> str:
         """A tree in LightGBM's text, which counts inner nodes and leaves each by themselves, a leaf's from −1 down."""
         is_leaf = self._is_leaf[place]
-        counted = np.where(is_leaf, ~(np.cumsum(is_leaf) - 1), np.cumsum(~is_leaf) - 1)
-        left = (self.left[place] - place.start)[~is_leaf]
-        leaves, nodes = int(is_leaf.sum()), len(left)
+        counted = np.where(is_leaf, ~(np.cumsum(is_leaf) - 1), self._places[place])
+        inner = np.flatnonzero(~is_leaf)
+        inner = inner[counted[inner].argsort()]
+        left = (self.left[place] - place.start)[inner]
         tree = {
             "Tree": number,
-            "num_leaves": leaves,
+            "num_leaves": int(is_leaf.sum()),
             "num_cat": 0,
-            "split_feature": _numbers(self.features[place][~is_leaf]),
-            "split_gain": _numbers(np.zeros(nodes, dtype=np.int8)),
-            "threshold": _numbers(self.thresholds[place][~is_leaf].astype(np.float64)),
-            "decision_type": _numbers(np.zeros(nodes, dtype=np.int8)),
+            "split_feature": _numbers(self.features[place][inner]),
+            "split_gain": _zeros(len(inner)),
+            "threshold": _numbers(self.thresholds[place][inner].astype(np.float64)),
+            "decision_type": _zeros(len(inner)),
             "left_child": _numbers(counted[left]),
             "right_child": _numbers(counted[left + 1]),
-            "leaf_value": _numbers(np.zeros(leaves, dtype=np.int8)),
+            "leaf_value": _zeros(int(is_leaf.sum())),
             "shrinkage": 1,
         }
         return f"{_lines(tree)}\n\n"
@@ -218,3 +241,7 @@ def _lines(said: Mapping[str, Any]) -> str:
 def _numbers(values: NDArray[Any]) -> str:
     """In the fewest digits that give the same numbers back."""
     return " ".join(map(repr, values.tolist()))
+
+
+def _zeros(count: int) -> str:
+    return " ".join(["0"] * count)
