@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from pydantic_core import to_json
-from sqlalchemy import URL, Connection, Engine, create_engine, event, text
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
@@ -78,6 +79,13 @@ def tune_sqlite(connection: Any, _record: Any) -> None:
 def is_embedded(engine: Engine) -> bool:
     """Whether the database is a file of this workspace, and not a server that others use too."""
     return engine.dialect.name == "sqlite"
+
+
+def insert_of_dialect(connection: Connection, table: Table) -> Any:
+    """An insert that can be told what to do on a conflict: each dialect has its own."""
+    # by name: to load PostgreSQL's takes as long as a tenth of the server's start
+    dialect = import_module(f"sqlalchemy.dialects.{connection.dialect.name}")
+    return dialect.insert(table)
 
 
 def address(engine: Engine) -> str:

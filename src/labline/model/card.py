@@ -10,9 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache, singledispatch
-from typing import Any
-
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from typing import TYPE_CHECKING, Any
 
 from labline.contract import (
     BooleanColumn,
@@ -29,6 +27,9 @@ from labline.model.evaluation import SEGMENT_ROWS_MIN, Evaluation, Interval
 from labline.model.ledger import Entry
 from labline.model.promotion import BETWEEN
 from labline.model.tasks import greater_is_better
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 NAMES_SHOWN = 20  # of a column's values
 
@@ -90,6 +91,8 @@ def page(card: Card) -> str:
 
 @lru_cache(maxsize=2)
 def _templates(*, html: bool) -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
     # templates stand beside this file
     loader = PackageLoader("labline.model", "")
     common: dict[str, Any] = {"loader": loader, "undefined": StrictUndefined, "trim_blocks": True}

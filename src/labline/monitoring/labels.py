@@ -9,10 +9,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, create_model
 from sqlalchemy import Connection, Engine, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from labline.contract import Problem
-from labline.database import reaching
+from labline.database import insert_of_dialect, reaching
 from labline.monitoring.prediction_log import PREDICTIONS
 from labline.monitoring.tables import LABELS, utc
 
@@ -99,7 +98,7 @@ def _write(connection: Connection, problem: str, labels: Sequence[Told], now: da
     rows = [{"problem": problem, "received_at": now.astimezone(UTC), "pending": True, **vars(one)} for one in labels]
     if not rows:
         return
-    insert = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(LABELS)
+    insert = insert_of_dialect(connection, LABELS)
     taken = {name: insert.excluded[name] for name in ("label", "at", "received_at", "pending")}
     statement = insert.on_conflict_do_update(
         index_elements=[LABELS.c.problem, LABELS.c.prediction_id],

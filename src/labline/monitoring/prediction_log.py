@@ -29,9 +29,8 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
-from labline.database import is_embedded, reaching
+from labline.database import insert_of_dialect, is_embedded, reaching
 from labline.migrations import need_tables
 from labline.monitoring.erasing import forget, forget_labels_before
 from labline.monitoring.log_partitions import drop_before, make_partitions
@@ -148,7 +147,7 @@ class PredictionLog:
                 lock_commits(connection, shared=True)
             for table, values in ((PREDICTIONS, answers), (SHADOWS, shadows)):
                 if values:
-                    connection.execute(_insert(table, connection.dialect.name, again=again), values)
+                    connection.execute(_insert(table, connection, again=again), values)
 
     def prepare(self, now: datetime) -> None:
         """Make the tables of the months to come."""
@@ -242,10 +241,10 @@ def _values(entry: Entry) -> dict[str, Any]:
     return vars(entry) | {"at": entry.at.astimezone(UTC)}  # SQLite keeps no time zone
 
 
-def _insert(table: Table, dialect: str, *, again: bool) -> Any:
+def _insert(table: Table, connection: Connection, *, again: bool) -> Any:
     if not again:
         return insert(table)
-    return (postgresql if dialect == "postgresql" else sqlite).insert(table).on_conflict_do_nothing()
+    return insert_of_dialect(connection, table).on_conflict_do_nothing()
 
 
 def _logged(row: RowMapping) -> Logged:

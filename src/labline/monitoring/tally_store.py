@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Column, ColumnElement, Connection, Table, and_, delete, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from labline.contract import Columns, Problem
+from labline.database import insert_of_dialect
 from labline.monitoring.log_rows import LogRows
 from labline.monitoring.profile import Profile
 from labline.monitoring.tables import DAY_TALLIES, TALLIES, utc
@@ -144,8 +144,7 @@ def _dumps(
 def _write(connection: Connection, counting: Counting, begins: Column[datetime], begin: datetime, whole: Tally) -> None:
     key = {"problem": counting.problem.name, "version": counting.version, begins.name: begin}
     values = {"tally": whole.dump()} | ({"rows": whole.rows, "stale": False} if begins is HOURS else {})
-    insert = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(begins.table)
-    insert = insert.values(**key, **values)
+    insert = insert_of_dialect(connection, begins.table).values(**key, **values)
     connection.execute(insert.on_conflict_do_update(index_elements=list(key), set_=values))
 
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any
-
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from typing import TYPE_CHECKING, Any
 
 from labline.contract import CategoryColumn, Column, LabelsColumn, NumberColumn, Problem, TextColumn
 from labline.contract.examples import example_value
@@ -18,9 +16,14 @@ from labline.monitoring.summary import Summary
 from labline.pipeline import History, Page
 from labline.ui.charts import curve_chart, judgements_chart, performance_chart, separation_chart
 
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
 
 @lru_cache(maxsize=1)
 def _templates() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
     return Environment(
         loader=PackageLoader("labline.ui"), autoescape=select_autoescape(), undefined=StrictUndefined, trim_blocks=True
     )
