@@ -294,7 +294,11 @@ def main() -> None:
         groups = [running.enter_context(served(server)) for server in servers]
         print(f"one turn\n{HEAD}")
         for turn in range(said.turns):
-            for server, group in zip(servers, groups, strict=True):
+            started = list(zip(servers, groups, strict=True))
+            first = turn % len(
+                started
+            )  # so that none always comes after the same other
+            for server, group in started[first:] + started[:first]:
                 with at_work(group):
                     found[server.label].append(measure(server, said.seconds))
                 if not turn:
