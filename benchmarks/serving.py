@@ -295,9 +295,7 @@ def main() -> None:
         print(f"one turn\n{HEAD}")
         for turn in range(said.turns):
             started = list(zip(servers, groups, strict=True))
-            first = turn % len(
-                started
-            )  # so that none always comes after the same other
+            first = turn % len(started)  # so that none always comes after the same other
             for server, group in started[first:] + started[:first]:
                 with at_work(group):
                     found[server.label].append(measure(server, said.seconds))
