@@ -43,7 +43,7 @@ RUN --mount=type=cache,target=/root/.cache/uv \
     python -m venv --without-pip /opt/venv \
     && uv pip install --no-deps --require-hashes --requirement requirements-api.txt \
     && find /opt/venv -regextype posix-extended -regex '.*/site-packages/(numpy|pandas|pyarrow|scipy|sklearn)/(.*/)?tests' -prune -exec rm -r {} + \
-    && DO_NOT_TRACK=1 python -c "import alembic.command, evidently.presets, fastapi_offline, fsspec.implementations.local, jinja2, lightgbm, loguru, mlflow.artifacts, pandera.pandas, psycopg, pyarrow.parquet, pydantic_settings, s3fs, sklearn.metrics, typer, uvicorn, xgboost"
+    && DO_NOT_TRACK=1 python -c "import alembic.command, evidently.presets, fastapi_offline, filelock, fsspec.implementations.local, jinja2, lightgbm, loguru, mlflow.artifacts, pandera.pandas, prometheus_client.multiprocess, psycopg, pyarrow.parquet, pydantic_settings, s3fs, sklearn.metrics, sqlalchemy.dialects.sqlite, starlette.middleware.cors, typer, uvicorn, xgboost"
 
 FROM tools AS mlflow-packages
 COPY requirements-mlflow.txt ./

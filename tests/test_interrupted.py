@@ -85,7 +85,7 @@ def see_that_all_can_be_read(config: Config, problem: Problem) -> None:
                 assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
-@pytest.mark.parametrize("kills", [1, pytest.param(20, marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("kills", [2, pytest.param(20, marks=pytest.mark.thorough)])
 def test_killed_at_random_moments_the_stores_can_be_read_and_resume_finishes(
     kills: int, churn: tuple[Config, Problem]
 ) -> None:
