@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 import yaml
 from filelock import FileLock
+from hypothesis import settings
 from sqlalchemy import NullPool, create_engine, make_url, text
 
 from labline import pipeline
@@ -38,6 +39,11 @@ FAST = {
     },
     "serving": {"champion_poll_seconds": 0.2},
 }
+
+
+# examples share the machine with other tests: the time that one takes says nothing about what is tested
+settings.register_profile("tests", deadline=None)
+settings.load_profile("tests")
 
 
 def pytest_collection_finish() -> None:

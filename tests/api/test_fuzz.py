@@ -67,7 +67,6 @@ def try_operation(operation: Any, mode: Any, cases: int) -> None:
     @given(case=operation.as_strategy(generation_mode=mode))
     @settings(
         max_examples=cases,
-        deadline=None,
         database=None,
         derandomize=True,
         phases=[Phase.generate],

@@ -236,7 +236,7 @@ def problems(draw: Any) -> Problem:
     return make_problem({f"x{index}": column for index, column in enumerate(chosen)})
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(problems(), st.integers(0, 100))
 def test_what_the_contract_makes_up_the_request_model_accepts(problem: Problem, seed: int) -> None:
     of = request_model(problem)

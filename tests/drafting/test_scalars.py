@@ -80,7 +80,7 @@ AWKWARD += [
 )
 @example("no", AWKWARD, AWKWARD[::-1])
 @example("x" * 1500, ["a", "b"], ["yes", "no"])
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_name_stands_in_the_contract_as_it_is(name: str, values: list[str], classes: list[str]) -> None:
     column = CategoryColumn(type="category", values=tuple(values), example=values[-1])
     target = Target("multiclass", "accuracy", "why: #", tuple(classes), look=(f"see {name}",))

@@ -194,7 +194,7 @@ listings = st.fixed_dictionaries(
 
 @given(st.lists(listings, min_size=1, max_size=6))
 @example([LISTING, LISTING | {"category_name": None, "brand_name": None}])
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_one_listing_gives_what_it_gives_within_a_batch(batch):
     together = FEATURES(columns_from_records(PROBLEM, batch))
     for index, record in enumerate(batch):

@@ -230,7 +230,7 @@ rows_with_gaps = st.fixed_dictionaries(
 
 
 @given(st.lists(rows, min_size=1, max_size=8))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_what_the_contract_allows_gives_finite_numbers(batch):
     for name, values in derive(columns_from(batch)).items():
         assert values.shape == (len(batch),), name
@@ -252,7 +252,7 @@ def test_every_corner_of_the_contract_gives_finite_numbers():
 
 @given(st.lists(rows_with_gaps, min_size=2, max_size=9))
 @example([PERSON, PERSON | {"Weight": float("nan"), "CALC": None}])
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_one_row_gives_bit_for_bit_what_it_gives_within_a_batch(batch):
     together = derive(columns_from(batch))
     for index, row in enumerate(batch):

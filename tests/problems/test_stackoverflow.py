@@ -108,7 +108,7 @@ texts = st.text(max_size=60) | st.sampled_from(["<p>a &lt; b</p>", "x = getEleme
 
 @given(st.lists(st.fixed_dictionaries({"Title": texts, "Body": st.none() | texts}), min_size=1, max_size=6))
 @example([{"Title": "a", "Body": "b"}, {"Title": "", "Body": None}])
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_one_question_gives_what_it_gives_within_a_batch(batch):
     together = FEATURES(columns_from_records(PROBLEM, batch))
     for index, record in enumerate(batch):

@@ -22,7 +22,7 @@ def rows_of(content: str) -> list[list[str]]:
     return [row for row in csv.reader(io.StringIO(content, newline="")) if row]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.tuples(FIELDS, FIELDS), min_size=1, max_size=12), st.integers(1, 40), st.booleans())
 def test_rows_of_the_blocks_are_the_rows_of_the_file(rows: list[tuple[str, str]], size: int, all_quoted: bool) -> None:
     out = io.StringIO(newline="")
