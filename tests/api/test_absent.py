@@ -78,6 +78,13 @@ def champion_of(family: str, root: Path, frame: pd.DataFrame) -> None:
     keep_served(config, "obesity", Served(1, folder))
 
 
+def test_a_start_loads_nothing_that_only_some_champions_or_databases_need() -> None:
+    unwanted = "{'scipy', 'lightgbm', 'xgboost', 'jinja2', 'psycopg', 'sqlalchemy.dialects.postgresql'}"
+    code = f"import sys, labline.api; print({unwanted} & set(sys.modules))"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    assert said.stdout.strip() == "set()"
+
+
 def test_a_process_that_answers_has_imported_neither_pandas_nor_scikit_learn_nor_mlflow(
     workspace: Path, sample: dict[str, pd.DataFrame], tmp_path: Path
 ) -> None:

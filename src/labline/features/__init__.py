@@ -1,7 +1,7 @@
 """Features: derived columns and the encoder, one path for a record, a frame and a batch of millions."""
 
 from labline.features.derived import FEATURES_FILE, DerivedFeatures, read_features
-from labline.features.encoder import Encoder, EncoderState, Encoding, Matrix
+from labline.features.encoder import Encoder, EncoderState, Encoding, Matrix, dense
 from labline.features.few import FEW_ROWS, FewRecords
 
 __all__ = [
@@ -13,5 +13,6 @@ __all__ = [
     "Encoding",
     "FewRecords",
     "Matrix",
+    "dense",
     "read_features",
 ]

@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
-from scipy import sparse
 
 from labline.contract import Columns
 from labline.features.text import TextBlock
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 SPARSE_FROM = 64  # names; with more of them, most of a one-hot matrix is zeros
 
@@ -22,7 +24,7 @@ CYCLES: Mapping[str, int] = {"month": 12, "day": 31, "weekday": 7, "hour": 24}
 SECONDS_PER_DAY = 86_400
 
 
-Part: TypeAlias = NDArray[np.float64] | sparse.csr_matrix
+Part: TypeAlias = "NDArray[np.float64] | sparse.csr_matrix"
 """Some columns of the matrix."""
 
 
@@ -197,6 +199,8 @@ class CategoryBlock(_Block):
         codes = np.array(self.codes(columns, self.width), dtype=np.intp)
         if not self.is_sparse:
             return self._one_hot.take(codes, axis=0)
+        from scipy import sparse  # only then: it takes a tenth of a server's start
+
         known = np.flatnonzero(codes < self.width)
         shape = (len(codes), self.width)
         return sparse.csr_matrix((np.ones(len(known)), (known, codes[known])), shape=shape)
@@ -224,6 +228,8 @@ class LabelsBlock(_Block):
 
     def transform(self, columns: Columns) -> Part:
         """Shape (rows, len(names))."""
+        from scipy import sparse
+
         indices = self._indices
         lists = [[indices[name] for name in value or () if name in indices] for value in columns[self.column]]
         ends = np.cumsum([0, *map(len, lists)])

@@ -11,7 +11,6 @@ from typing import Any, Literal, Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
-from scipy import sparse
 
 from labline.contract import (
     CategoryColumn,
@@ -42,6 +41,11 @@ Matrix: TypeAlias = Part
 LEARNED_MAX = 5000  # names of an open column that are told apart; the rarer ones are "another"
 LEARNED_ROWS_MIN = 3
 LONG_TEXT = 120  # characters, on average; in longer texts parts of words say little that words do not
+
+
+def dense(matrix: Matrix) -> NDArray[np.float64]:
+    """The matrix with its zeros, shape (rows, features)."""
+    return matrix if isinstance(matrix, np.ndarray) else np.asarray(matrix.toarray())
 
 
 class Encoding(BaseModel):
@@ -144,6 +148,8 @@ class Encoder:
         """
         rows = len(next(iter(columns.values())))
         if self.is_sparse:
+            from scipy import sparse
+
             parts = [_transformed(block, columns, repeated or {}) for block in self.state.blocks]
             return sparse.hstack([sparse.csr_matrix(part) for part in parts], format="csr")
         matrix = np.empty((rows, self._width), order="F" if repeated else "C")

@@ -7,13 +7,15 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain, pairwise
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, PrivateAttr, model_validator
-from scipy import sparse
 
 from labline.contract import Columns
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 # Letters and digits, joined by one sign, with what follows names such as c++ and c#.
 WORD = re.compile(r"[^\W_]+(?:[.'_-][^\W_]+)*[+#]*")
@@ -103,6 +105,8 @@ class TextBlock(BaseModel):
 
     def transform(self, columns: Columns) -> sparse.csr_matrix:
         """Shape (rows, width); a missing text, or one without a known token, is a row of zeros."""
+        from scipy import sparse
+
         ends = [0]
         indices: list[int] = []
         counts: list[int] = []

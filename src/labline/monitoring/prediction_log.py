@@ -54,13 +54,12 @@ PREDICTIONS = Table(
 )
 Index("predictions_by_version", PREDICTIONS.c.problem, PREDICTIONS.c.version, PREDICTIONS.c.sequence)
 Index("predictions_by_time", PREDICTIONS.c.problem, PREDICTIONS.c.at)
-NAMED = PREDICTIONS.c.row_id.is_not(None)
+# on PostgreSQL too, see the migrations: to say it here would load its dialect at the start of every process
 Index(
     "predictions_by_row",
     PREDICTIONS.c.problem,
     PREDICTIONS.c.row_id,
-    sqlite_where=NAMED,
-    postgresql_where=NAMED,
+    sqlite_where=PREDICTIONS.c.row_id.is_not(None),
 )
 SHADOWS = Table(
     "shadows",

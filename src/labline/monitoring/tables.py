@@ -23,6 +23,9 @@ from sqlalchemy import (
 
 METADATA = MetaData()
 
+# The indexes of some rows are so on PostgreSQL too, see the migrations: to say it here would load its dialect, and with
+# it three drivers, at the start of every process.
+
 LABELS = Table(
     "labels",
     METADATA,
@@ -35,13 +38,7 @@ LABELS = Table(
     Column("counted_at", DateTime(timezone=True)),
     Column("pending", Boolean, nullable=False),  # whether the outcomes do not hold `label` yet
 )
-Index(
-    "labels_pending",
-    LABELS.c.problem,
-    LABELS.c.received_at,
-    postgresql_where=text("pending"),
-    sqlite_where=text("pending"),
-)
+Index("labels_pending", LABELS.c.problem, LABELS.c.received_at, sqlite_where=text("pending"))
 
 # What was counted of the rows of one hour (UTC), by the version that answered them.
 TALLIES = Table(
@@ -55,13 +52,7 @@ TALLIES = Table(
     Column("stale", Boolean, nullable=False),  # rows of it were erased: to be counted again
 )
 Index("tallies_rows", TALLIES.c.problem, TALLIES.c.version, TALLIES.c.hour, TALLIES.c.rows)  # without the tallies
-Index(
-    "tallies_stale",
-    TALLIES.c.problem,
-    TALLIES.c.version,
-    postgresql_where=text("stale"),
-    sqlite_where=text("stale"),
-)
+Index("tallies_stale", TALLIES.c.problem, TALLIES.c.version, sqlite_where=text("stale"))
 # What the hours of one day (UTC) that is over add up to.
 DAY_TALLIES = Table(
     "day_tallies",

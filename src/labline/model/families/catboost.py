@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
-from labline.features import Encoding, Matrix
+from labline.features import Encoding, Matrix, dense
 from labline.model.families.base import PATIENCE, ROUNDS_MAX, Family, Fit, Member
 from labline.model.families.outputs import Outputs, added_up, apply_link
 from labline.model.tasks import Link, Target
@@ -79,8 +78,7 @@ class CatBoostMember(Member):
     def _sums(self, matrix: Matrix) -> NDArray[np.float64]:
         """Of some rows, shape (rows, outputs)."""
         features, borders, leaves = self._trees
-        dense = sparse.csr_matrix(matrix).toarray() if sparse.issparse(matrix) else matrix
-        rows = np.asarray(dense, dtype=np.float32)
+        rows = np.asarray(dense(matrix), dtype=np.float32)
         # both ways add tree after tree, so that a row gets the same bits alone and among others
         if len(rows) <= FEW_ROWS:
             leaf = _leaf_numbers(rows.take(features, axis=1) > borders)
@@ -220,8 +218,7 @@ def _narrow(outputs: Outputs, target: Target, fit: Fit) -> Target:
 
 
 def _pool(catboost: Any, matrix: Matrix, target: Target, weights: NDArray[np.float64] | None) -> Any:
-    rows = sparse.csr_matrix(matrix, dtype=np.float32) if sparse.issparse(matrix) else matrix.astype(np.float32)
-    return catboost.Pool(rows, target, weight=weights)
+    return catboost.Pool(matrix.astype(np.float32), target, weight=weights)
 
 
 class _StopAt:

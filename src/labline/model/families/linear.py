@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from labline.features import Encoding, Matrix
 from labline.model.families.base import Family, Fit, Member
@@ -139,7 +138,7 @@ class _Regression:
         if len(met) < 2:  # nothing to tell apart: always, or never
             always = met == 1 if outputs == 1 else np.isin(np.arange(outputs), met)
             return np.zeros((outputs, self.matrix.shape[1])), np.where(always, NEVER, -NEVER)
-        wide = sparse.issparse(self.matrix) or self.matrix.shape[1] > DENSE_MAX
+        wide = not isinstance(self.matrix, np.ndarray) or self.matrix.shape[1] > DENSE_MAX
         if not wide:
             model = LogisticRegression(C=self.penalties["C"], solver="newton-cholesky", max_iter=50, tol=1e-3)
         elif len(met) == 2:
@@ -162,7 +161,7 @@ NEVER = 30.0  # log odds
 
 def _rowwise(matrix: Matrix, coefficients: NDArray[np.float32]) -> NDArray[Any]:
     """The product, a row at a time: BLAS sums many rows in another order, and a row alone must get the same bits."""
-    if sparse.issparse(matrix):
+    if not isinstance(matrix, np.ndarray):
         return np.asarray(matrix @ coefficients)
     sums = np.empty((matrix.shape[0], *coefficients.shape[1:]))
     for at in range(0, len(sums), BLOCK_ROWS):

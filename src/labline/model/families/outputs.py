@@ -9,7 +9,6 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 from labline.model.tasks import Link, Target, Task
 
@@ -21,7 +20,11 @@ def apply_link(link: Link, sums: NDArray[Any]) -> NDArray[Any]:
         by_class = np.ascontiguousarray(sums.T)
         shares = np.exp(by_class - by_class.max(axis=0))
         return np.asarray(shares / added_up(shares)).T
-    return np.asarray(special.expit(sums) if link == "sigmoid" else sums)
+    if link == "sigmoid":
+        from scipy import special  # what serves other tasks starts sooner without it
+
+        return np.asarray(special.expit(sums))
+    return np.asarray(sums)
 
 
 def added_up(steps: NDArray[Any]) -> NDArray[Any]:

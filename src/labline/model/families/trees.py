@@ -10,10 +10,9 @@ from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from labline.errors import BundleError
-from labline.features import Encoding, Matrix
+from labline.features import Encoding, Matrix, dense
 from labline.model.families.base import Family, Fit, Member
 from labline.model.families.outputs import added_up
 from labline.model.families.walking import Tree, Trees
@@ -86,8 +85,7 @@ class TreesMember(Member):
 
     def _sums(self, matrix: Matrix) -> NDArray[np.float64]:
         """Of some rows, shape (rows, outputs)."""
-        dense = matrix.toarray() if isinstance(matrix, sparse.csr_matrix) else matrix
-        rows = np.ascontiguousarray(dense, dtype=np.float32)
+        rows = np.ascontiguousarray(dense(matrix), dtype=np.float32)
         sums = np.zeros((len(rows), self.values.shape[1]))
         leaves = self.trees.leaves(rows)
         step = max(1, SUMMED_CELLS // len(rows))
@@ -165,7 +163,7 @@ class _Trees(Family):
         # of labels, squared error on zeros and ones: the means of leaves are the labels' shares
         of_classes = fit.target.ndim == 1 and fit.task.link != "identity"
         estimator = self._estimator(self.defaults | dict(fit.parameters), fit, of_classes=of_classes)
-        matrix, target, weights = _float32(fit.matrix), fit.target, fit.weights
+        matrix, target, weights = fit.matrix.astype(np.float32), fit.target, fit.weights  # once, not once a tree
         if target.ndim == 2 and target.shape[1] == 1:
             target = target[:, 0]
         if matrix.shape[0] > ROWS_MAX:
@@ -237,8 +235,3 @@ class RandomForest(_Trees):
             estimator.n_estimators = min(wanted, estimator.n_estimators + GROWN_AT_ONCE)
             estimator.fit(matrix, target, sample_weight=weights)
         return estimator
-
-
-def _float32(matrix: Matrix) -> Matrix:
-    """As the trees compare: converted once, not once a tree."""
-    return sparse.csr_matrix(matrix, dtype=np.float32) if sparse.issparse(matrix) else matrix.astype(np.float32)

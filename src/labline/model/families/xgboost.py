@@ -16,7 +16,7 @@ from labline.model.families.base import PATIENCE, ROUNDS_MAX, Family, Fit, Membe
 from labline.model.families.leaf_masks import LeafMasks
 from labline.model.families.margins import Margins
 from labline.model.families.outputs import Outputs, apply_link
-from labline.model.families.xgboost_trees import dense, margins_of
+from labline.model.families.xgboost_trees import as_compared, margins_of
 from labline.model.tasks import Link, Target
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class XGBoostMember(Member):
     def _sums(self, matrix: Matrix) -> NDArray[np.float32]:
         assert self.booster is not None
         if self._are_few(matrix.shape[0]):
-            return self._margins(dense(matrix))
+            return self._margins(as_compared(matrix))
         sums = np.asarray(self.booster.inplace_predict(matrix, predict_type="margin"))
         return sums.reshape(matrix.shape[0], -1)
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from labline.features import Matrix
 from labline.model.families.leaf_masks import LeafMasks, Splits
@@ -69,9 +68,9 @@ def _is_leaf(said: dict[str, Any]) -> NDArray[np.bool_]:
     return np.array(said["left_children"]) < 0
 
 
-def dense(matrix: Matrix) -> NDArray[np.float32]:
+def as_compared(matrix: Matrix) -> NDArray[np.float32]:
     """The rows as it compares them; what sparse ones do not hold is missing."""
-    if not isinstance(matrix, sparse.csr_matrix):
+    if isinstance(matrix, np.ndarray):
         return np.asarray(matrix, dtype=np.float32)
     held = matrix.tocoo()
     filled = np.full(matrix.shape, np.nan, dtype=np.float32)

@@ -12,10 +12,9 @@ from typing import TypeVar
 import numpy as np
 from loguru import logger
 from numpy.typing import NDArray
-from scipy import sparse
 
 from labline.contract import Problem
-from labline.features import Encoder, Encoding, Matrix
+from labline.features import Encoder, Encoding, Matrix, dense
 from labline.model.families import FAMILIES, Device, Family, Fit
 from labline.model.search.rows import TrainingRows
 from labline.model.search.tried import Candidate, Tried
@@ -58,7 +57,7 @@ class _Encoded:
         places = self.encoder.positions(columns)
         train, test = self.train[:, places], self.test[:, places]
         if self.encoder.is_sparse and not encoder.is_sparse:
-            train, test = (sparse.csr_matrix(part).toarray() for part in (train, test))
+            train, test = dense(train), dense(test)
         return _Encoded(encoder, train, test)
 
 

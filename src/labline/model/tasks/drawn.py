@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 Weights = NDArray[np.float64]
 """How often each row was drawn, shape (draws, rows); as many in every draw as there are rows."""
@@ -80,6 +82,8 @@ class Answered:
 
 def indicators(classes: NDArray[np.intp], count: int) -> csr_array:
     """Class indices of shape (rows,) as ones in a sparse matrix of shape (rows, count)."""
+    from scipy.sparse import csr_array
+
     return csr_array((np.ones(len(classes)), classes, np.arange(len(classes) + 1)), shape=(len(classes), count))
 
 

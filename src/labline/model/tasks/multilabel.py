@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from labline.contract import Problem, names_in
 from labline.features import Encoding
@@ -110,6 +109,8 @@ class Multilabel(Task):
 
     def _metrics(self, target: Target, scores: Scores) -> dict[str, Metric]:
         """F1 weighted by the labels' frequency, over all decisions, and over labels; mean Jaccard; log loss in nats."""
+        from scipy.sparse import csr_array
+
         true, given = target.astype(bool), self._given(scores)
         answered = Answered(lambda: (csr_array(true), csr_array(given)))
         return {
