@@ -69,7 +69,7 @@ def _nothing_from_outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 def _workers_begin_with_libraries() -> Iterator[None]:
     """An API that is made in a test's own process starts its workers so."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(workers, "CONTEXT", FORKED)
+        patch.setattr(workers, "context", lambda: FORKED)
         yield
 
 

@@ -8,10 +8,11 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from functools import partial
+from contextlib import contextmanager
+from functools import lru_cache, partial
 from multiprocessing.context import BaseContext
 from typing import Any, TypeVar
 
@@ -22,7 +23,16 @@ from labline.config.logging import configure
 from labline.errors import LablineError
 
 Result = TypeVar("Result")
-CONTEXT: BaseContext = multiprocessing.get_context("spawn")
+
+
+@lru_cache
+def context() -> BaseContext:
+    """How they are started: forked from a process that has loaded `preloaded`; where none can fork, each by itself."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    forking = multiprocessing.get_context("forkserver")
+    forking.set_forkserver_preload([f"{__package__}.preloaded"])
+    return forking
 
 
 class Worker:
@@ -35,6 +45,7 @@ class Worker:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._pool: ProcessPoolExecutor | None = None
+        self._submitting = threading.Lock()
 
     async def run(self, function: Callable[..., Result], *args: Any, **kwargs: Any) -> Result:
         """The function's result, from the process; what it raises is raised here.
@@ -43,27 +54,50 @@ class Worker:
             LablineError: the process died, e.g. for want of memory; the next call starts another.
         """
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(1, CONTEXT, initializer=_start, initargs=(self._config,))
+            self._pool = ProcessPoolExecutor(1, context(), initializer=_start, initargs=(self._config,))
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, partial(function, *args, **kwargs))
+            # in a thread: until there is a process, it waits for what is loaded before
+            future = await asyncio.to_thread(self._submit, self._pool, partial(function, *args, **kwargs))
+            return await asyncio.wrap_future(future)
         except BrokenProcessPool as error:
             logger.error("a worker process died; the next request starts another")
             self._pool = None
             raise LablineError("the worker process died", mend="ask again, for fewer rows if it repeats") from error
 
+    def _submit(self, pool: ProcessPoolExecutor, call: Callable[[], Result]) -> Future[Result]:
+        with self._submitting, _no_interrupt():
+            try:
+                return pool.submit(call)
+            except (EOFError, OSError) as error:  # of the process that it is forked from
+                raise BrokenProcessPool("it cannot be started") from error
+
     def stop(self) -> None:
         """End the process; what it is doing is lost."""
         if self._pool is None:
             return
-        # Python 3.14 has terminate_workers for this
-        for process in list((self._pool._processes or {}).values()):  # pylint: disable=protected-access
-            process.terminate()
+        with self._submitting:
+            # Python 3.14 has terminate_workers for this
+            for process in list((self._pool._processes or {}).values()):  # pylint: disable=protected-access
+                process.terminate()
         self._pool.shutdown(cancel_futures=True)  # its semaphores go with it: the process may end by a signal
         self._pool = None
 
 
+@contextmanager
+def _no_interrupt() -> Iterator[None]:
+    """Processes that are started inside never hear of Ctrl-C, not even in the first moment: it is the server's."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _start(config: Config) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the server's to handle
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # where it could not be blocked
     gc.set_threshold(100_000)  # rows are thousands of small objects without a cycle; looking for one costs
     configure(config.logging)
     threading.Thread(target=_end_with_parent, name="end-with-parent", daemon=True).start()
