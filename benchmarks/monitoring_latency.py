@@ -150,9 +150,10 @@ def serving() -> Iterator[tuple[str, int]]:
             process.terminate()
 
 
-def children(process: int) -> set[int]:
-    """Those below a process, as Linux has it."""
-    return {int(one) for one in Path(f"/proc/{process}/task/{process}/children").read_text(encoding="ascii").split()}
+def below(process: int) -> set[int]:
+    """A process's children and theirs, as Linux has it: workers are forked from one of them."""
+    own = {int(one) for one in Path(f"/proc/{process}/task/{process}/children").read_text(encoding="ascii").split()}
+    return own.union(*map(below, own))
 
 
 def cpu_seconds(processes: set[int]) -> float:
@@ -171,9 +172,9 @@ def ask(address: str) -> bytes:
 def measure(address: str, process: int) -> None:
     """Medians of each question, after a first one that loads the worker."""
     time.sleep(10)  # until the worker that asks the registry is there
-    others = children(process)
+    others = below(process)
     ask(f"{address}/monitor?last=300")
-    working = {process} | children(process) - others
+    working = {process} | below(process) - others
     since = datetime.now(UTC) - timedelta(days=DAYS)
     questions = {
         "last=1000": "last=1000",

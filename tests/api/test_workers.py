@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-import os
+import asyncio
 import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from labline.api import workers
+from labline.api.workers import Worker
+from labline.config import load
+from labline.errors import LablineError
 from tests.server import environment
 
 # the first line is the pids of all that it started; then it waits to be killed
@@ -61,9 +67,9 @@ if __name__ == "__main__":
 
 
 def is_there(pid: int) -> bool:
-    with suppress(ProcessLookupError):
-        os.kill(pid, 0)
-        return True
+    """Whether it runs; one that ended may still be listed, until somebody asks for its status."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(") ")[2][0] != "Z"
     return False
 
 
@@ -90,3 +96,26 @@ def test_a_worker_that_dies_is_started_again_and_none_outlives_its_server(
     while any(map(is_there, pids)) and time.monotonic() - started < 30:
         time.sleep(0.1)
     assert not any(map(is_there, pids))
+
+
+class Unable(ProcessPoolExecutor):
+    """Whose processes have nothing to be forked from, as after its end."""
+
+    def submit(self, *_: Any, **__: Any) -> Any:
+        raise EOFError("unexpected EOF")
+
+
+def test_one_that_cannot_be_started_says_why_and_the_next_call_tries_again(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def twice() -> float:
+        worker = Worker(load(workspace))
+        with monkeypatch.context() as patch:
+            patch.setattr(workers, "ProcessPoolExecutor", Unable)
+            with pytest.raises(LablineError, match="a worker process cannot be started: unexpected EOF"):
+                await worker.run(abs, -1.0)
+        found = await worker.run(abs, -1.0)
+        worker.stop()
+        return found
+
+    assert asyncio.run(twice()) == 1.0

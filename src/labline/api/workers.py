@@ -45,42 +45,53 @@ class Worker:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._pool: ProcessPoolExecutor | None = None
-        self._submitting = threading.Lock()
+        self._turn = asyncio.Lock()
+        self._submitting = threading.Lock()  # besides: a call that is cancelled leaves its thread behind
 
     async def run(self, function: Callable[..., Result], *args: Any, **kwargs: Any) -> Result:
         """The function's result, from the process; what it raises is raised here.
 
         Raises:
-            LablineError: the process died, e.g. for want of memory; the next call starts another.
+            LablineError: the process died, e.g. for want of memory, or cannot be started; the next call tries again.
         """
-        if self._pool is None:
-            self._pool = ProcessPoolExecutor(1, context(), initializer=_start, initargs=(self._config,))
+        pool = None
         try:
-            # in a thread: until there is a process, it waits for what is loaded before
-            future = await asyncio.to_thread(self._submit, self._pool, partial(function, *args, **kwargs))
+            async with self._turn:  # one thread at a time: others need them too
+                pool = self._pool = self._pool or ProcessPoolExecutor(
+                    1, context(), initializer=_start, initargs=(self._config,)
+                )
+                # in a thread: the first time it waits for what is loaded before
+                future = await asyncio.to_thread(self._submit, pool, partial(function, *args, **kwargs))
             return await asyncio.wrap_future(future)
         except BrokenProcessPool as error:
             logger.error("a worker process died; the next request starts another")
-            self._pool = None
+            if self._pool is pool:  # and not one that another request has begun since
+                self._pool = None
             raise LablineError("the worker process died", mend="ask again, for fewer rows if it repeats") from error
 
     def _submit(self, pool: ProcessPoolExecutor, call: Callable[[], Result]) -> Future[Result]:
         with self._submitting, _no_interrupt():
+            if self._pool is not pool:
+                raise BrokenProcessPool("it was given up")
             try:
                 return pool.submit(call)
-            except (EOFError, OSError) as error:  # of the process that it is forked from
-                raise BrokenProcessPool("it cannot be started") from error
+            except (EOFError, OSError) as error:
+                self._pool = None
+                raise LablineError(
+                    f"a worker process cannot be started: {error}",
+                    mend="ask again; if it repeats, see that TMPDIR is a short path that can be written to",
+                ) from error
 
     def stop(self) -> None:
-        """End the process; what it is doing is lost."""
-        if self._pool is None:
-            return
+        """End the process; what it is doing is lost. One that is just starting is waited for."""
         with self._submitting:
+            pool, self._pool = self._pool, None
+            if pool is None:
+                return
             # Python 3.14 has terminate_workers for this
-            for process in list((self._pool._processes or {}).values()):  # pylint: disable=protected-access
+            for process in list((pool._processes or {}).values()):  # pylint: disable=protected-access
                 process.terminate()
-        self._pool.shutdown(cancel_futures=True)  # its semaphores go with it: the process may end by a signal
-        self._pool = None
+            pool.shutdown(cancel_futures=True)  # its semaphores go with it: the process may end by a signal
 
 
 @contextmanager

@@ -23,8 +23,8 @@ from sqlalchemy import (
 
 METADATA = MetaData()
 
-# The indexes of some rows are so on PostgreSQL too, see the migrations: to say it here would load its dialect, and with
-# it three drivers, at the start of every process.
+# The indexes of some rows are so on PostgreSQL too, see the migrations: to say it here would load its dialect at the
+# start of every process.
 
 LABELS = Table(
     "labels",
