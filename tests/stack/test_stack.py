@@ -92,8 +92,8 @@ def test_the_api_image_is_small_and_has_nothing_to_train_or_compile_with(stack: 
     code = f"import importlib.util as u; print([n for n in '{absent}'.split() if u.find_spec(n)])"
     assert stack.exec("api", "python", "-c", code).strip() == "[]"
     assert stack.exec("api", "sh", "-c", "command -v gcc cc g++ make git || true").strip() == ""
-    # of ten, for the other services work on the same cores
-    assert any(_seconds(stack, "import labline.api") < IMPORT_SECONDS for _ in range(10))
+    best = min(_seconds(stack, "import labline.api") for _ in range(3))
+    assert best < IMPORT_SECONDS
 
 
 def _seconds(stack: Stack, code: str) -> float:
