@@ -86,12 +86,15 @@ def records_reader(
     judged = {name: column for name, column in numbers.items() if not is_as_given(column)}
 
     def read(records: Sequence[Mapping[str, Any]]) -> Columns:
-        given = [[record.get(name) for record in records] for name in numbers]
-        columns: Columns = dict(zip(numbers, np.array(given, dtype=np.float64), strict=True))
+        columns: Columns = {}
+        if numbers:
+            given = [[record.get(name) for record in records] for name in numbers]
+            columns.update(zip(numbers, np.array(given, dtype=np.float64), strict=True))
         for name, column in judged.items():
             columns[name] = _settled(column, columns[name])
-        listed = [[named(record.get(name)) for record in records] for name, named in known.items()]
-        columns.update(zip(known, np.array(listed, dtype=object), strict=True))
+        if known:
+            listed = [[named(record.get(name)) for record in records] for name, named in known.items()]
+            columns.update(zip(known, np.array(listed, dtype=object), strict=True))
         for name, column in others.items():
             columns[name] = settle_column(column, [record.get(name) for record in records])
         return columns

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from labline.contract import Columns, Repeated
 from labline.features import Encoder, Matrix
-from labline.model.families import Member
+from labline.model.families import Member, through_links
 
 
 @dataclass(frozen=True)
@@ -90,8 +91,10 @@ class Ensemble:
         if len(self.parts) == 1:  # times a weight of one would be the same, and a copy
             [matrix] = matrices
             return self.parts[0].member.predict(matrix)
+        parts = list(chain.from_iterable(self._groups.values()))
+        asked = zip(matrices, self._groups.values(), strict=True)
+        given = through_links([part.member.sums(matrix) for matrix, parts in asked for part in parts])
         total: Any = 0.0
-        for matrix, parts in zip(matrices, self._groups.values(), strict=True):
-            for part in parts:
-                total = total + part.weight * part.member.predict(matrix)
+        for part, one in zip(parts, given, strict=True):
+            total = total + part.weight * part.member.raw(one)
         return np.asarray(total)

@@ -4,6 +4,7 @@ from labline.model.families.base import Device, Family, Fit, Member
 from labline.model.families.catboost import CatBoost
 from labline.model.families.lightgbm import LightGBM
 from labline.model.families.linear import Linear
+from labline.model.families.outputs import through_links
 from labline.model.families.trees import DecisionTree, RandomForest
 from labline.model.families.xgboost import XGBoost
 
@@ -24,4 +25,5 @@ __all__ = [
     "Member",
     "RandomForest",
     "XGBoost",
+    "through_links",
 ]

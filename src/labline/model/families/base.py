@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labline.features import Encoding, Matrix
+from labline.model.families.outputs import Sums, apply_link
 from labline.model.tasks import Target, Task
 
 if TYPE_CHECKING:
@@ -32,8 +33,21 @@ class Member(ABC):
         """Boosting rounds it uses; 0 where there are none."""
 
     @abstractmethod
+    def sums(self, matrix: Matrix) -> Sums:
+        """What it works out for the rows, before its link."""
+
+    @abstractmethod
+    def raw(self, given: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Raw output for the task's `scores`, from what the link gave.
+
+        Returns:
+            Probabilities of shape (rows, classes) or, binary, (rows,); or values of shape (rows,).
+        """
+
     def predict(self, matrix: Matrix) -> NDArray[np.float64]:
-        """Raw output for the task's `scores`: probabilities of shape (rows, classes) or, binary, (rows,); or values."""
+        """Raw output for rows of shape (rows, features)."""
+        sums = self.sums(matrix)
+        return self.raw(apply_link(sums.link, sums.values))
 
     def on_one_thread(self) -> Self:
         """The same, but its library begins no threads of its own, however many rows it gets; most never do."""

@@ -15,15 +15,13 @@ from numpy.typing import NDArray
 
 from labline.features import Encoding, Matrix, dense
 from labline.model.families.base import PATIENCE, ROUNDS_MAX, Family, Fit, Member
-from labline.model.families.outputs import Outputs, added_up, apply_link
+from labline.model.families.catboost_trees import SymmetricTrees
+from labline.model.families.outputs import Outputs, Sums
 from labline.model.tasks import Link, Target
 
 if TYPE_CHECKING:
     from optuna.trial import BaseTrial
 
-CELLS = 2**21  # rows × trees × outputs looked at in one go
-BYTE_BITS = 8
-FEW_ROWS = 64  # up to which a step a tree costs more than its sums
 OBJECTIVES: dict[Link, str] = {"softmax": "MultiClass", "sigmoid": "Logloss", "identity": "RMSE"}
 
 
@@ -47,50 +45,22 @@ class CatBoostMember(Member):
         return len(self.model.get("oblivious_trees", ()))
 
     @cached_property
-    def _trees(self) -> tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.float64]]:
-        """Features and borders of shape (trees, depth), leaves of shape (trees, 2^depth, outputs).
+    def _trees(self) -> SymmetricTrees:
+        return SymmetricTrees.of(self.model, len(self.outputs.given))
 
-        A shallower tree asks questions that no row says yes to.
-        """
-        trees = self.model["oblivious_trees"]
-        width = len(self.outputs.given)
-        depth = max((len(tree["splits"] or ()) for tree in trees), default=0)
-        features = np.zeros((len(trees), depth), dtype=np.intp)
-        borders = np.full((len(trees), depth), np.inf, dtype=np.float32)
-        leaves = np.zeros((len(trees), 2**depth, width))
-        for at, tree in enumerate(trees):
-            splits = tree["splits"] or ()
-            features[at, : len(splits)] = [split["float_feature_index"] for split in splits]
-            borders[at, : len(splits)] = [split["border"] for split in splits]
-            leaves[at, : 2 ** len(splits)] = np.array(tree["leaf_values"]).reshape(-1, width)
-        return features, borders, leaves
-
-    def predict(self, matrix: Matrix) -> NDArray[np.float64]:
-        """The sums of the leaves, through the link."""
+    def sums(self, matrix: Matrix) -> Sums:
+        """Of the leaves."""
+        rows = matrix.shape[0]
         if not self.outputs.given:
-            return self.outputs.widened(np.zeros((matrix.shape[0], 0)), vector=self.vector)
-        scale, bias = self.model["scale_and_bias"]
-        step = max(1, CELLS // max(1, self.rounds * len(self.outputs.given)))
-        parts = [self._sums(matrix[at : at + step]) for at in range(0, matrix.shape[0], step)]
-        sums = np.concatenate(parts) * scale + np.asarray(bias)
-        return self.outputs.widened(apply_link(self.link, sums), vector=self.vector)
+            return Sums("identity", np.zeros((rows, 0)))
+        step = self._trees.rows_at_once
+        parts = [matrix] if rows <= step else [matrix[at : at + step] for at in range(0, rows, step)]
+        found = [self._trees.sums(np.asarray(dense(part), dtype=np.float32)) for part in parts]
+        return Sums(self.link, found[0] if len(found) == 1 else np.concatenate(found))
 
-    def _sums(self, matrix: Matrix) -> NDArray[np.float64]:
-        """Of some rows, shape (rows, outputs)."""
-        features, borders, leaves = self._trees
-        rows = np.asarray(dense(matrix), dtype=np.float32)
-        # both ways add tree after tree, so that a row gets the same bits alone and among others
-        if len(rows) <= FEW_ROWS:
-            leaf = _leaf_numbers(rows.take(features, axis=1) > borders)
-            starts = np.arange(len(leaves)) * leaves.shape[1]
-            return added_up(leaves.reshape(-1, leaves.shape[2]).take((leaf + starts).T, axis=0))
-        leaf = np.zeros((len(rows), len(features)), dtype=np.intp)
-        for level in range(features.shape[1]):
-            leaf |= (rows[:, features[:, level]] > borders[:, level]).astype(np.intp) << level
-        sums = np.zeros((len(rows), leaves.shape[2]))
-        for values, chosen in zip(leaves, leaf.T, strict=True):
-            sums += values[chosen]
-        return sums
+    def raw(self, given: NDArray[np.float64]) -> NDArray[np.float64]:
+        """With the outputs that do not vary."""
+        return self.outputs.widened(given, vector=self.vector)
 
     def importances(self) -> NDArray[np.float64]:
         """How much the leaves differ at each feature's splits, weighted by the rows in them; shape (features,)."""
@@ -118,15 +88,6 @@ class CatBoostMember(Member):
         model = json.loads((folder / cls.file_name).read_text(encoding="utf-8"))
         about = model.pop("labline")
         return cls(model, about["link"], about["vector"], Outputs.load(folder))
-
-
-def _leaf_numbers(answers: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """From the answers on the way to each leaf, shape (…, depth), the lowest bit first."""
-    packed = np.packbits(answers, axis=-1, bitorder="little")
-    found = np.zeros(answers.shape[:-1], dtype=np.intp)
-    for place in range(packed.shape[-1]):
-        found |= packed[..., place].astype(np.intp) << BYTE_BITS * place
-    return found
 
 
 class CatBoost(Family):

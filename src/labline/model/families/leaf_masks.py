@@ -15,10 +15,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from labline.model.families.intervals import Intervals, combined
+
 LEAVES_MAX = 64  # of a tree: as many as a number has bits
 TABLE_BYTES_MAX = 2**25
 ROW_BYTES_MAX = 2**19  # that a row looks at; of wider rows a walk looks at less
-FEW_ROWS = 8  # of which all lines are looked at in one go, and not feature after feature
 FLOAT32_BIAS, FLOAT32_MANTISSA = 127, 23  # IEEE 754: what is added to the exponent, and the bits behind it
 
 
@@ -47,23 +48,13 @@ class LeafMasks:
     """The table, and how a row finds its lines.
 
     Attributes:
+        intervals: of the features that are asked for.
         table: bits of the leaves that are not ruled out, shape (lines, trees).
-        features: that are asked for, shape (asked,).
-        borders: between the intervals of each of them, one feature after the other, shape (borders,).
-        compared: the feature of each border, shape (borders,).
-        starts: of each feature among the borders, shape (asked,).
-        lines: of each feature's first interval, shape (asked,).
-        missing: line of each feature where it is missing, shape (asked,).
         leaves_before: a tree's, shape (trees,).
     """
 
+    intervals: Intervals
     table: NDArray[Any]
-    features: NDArray[np.intp]
-    borders: NDArray[Any]
-    compared: NDArray[np.intp]
-    starts: NDArray[np.intp]
-    lines: NDArray[np.intp]
-    missing: NDArray[np.intp]
     leaves_before: NDArray[np.int32]
 
     @classmethod
@@ -74,38 +65,24 @@ class LeafMasks:
             return None
         kind = next(kind for kind in (np.uint8, np.uint16, np.uint32, np.uint64) if max(nodes) < np.iinfo(kind).bits)
         flat = _Flat.of(trees)
-        features = np.unique(flat.features)
-        borders = [flat.borders(flat.features == feature) for feature in features]
-        counts = np.array([len(one) for one in borders])
+        own = {feature: np.flatnonzero(flat.features == feature) for feature in np.unique(flat.features).tolist()}
+        thresholds = {feature: flat.thresholds_of(nodes) for feature, nodes in own.items()}
+        intervals = Intervals.of(thresholds)
         line_bytes = len(trees) * np.dtype(kind).itemsize
-        if (counts + 2).sum() * line_bytes > TABLE_BYTES_MAX or len(features) * line_bytes > ROW_BYTES_MAX:
+        if intervals.line_count * line_bytes > TABLE_BYTES_MAX or len(own) * line_bytes > ROW_BYTES_MAX:
             return None
-        table = np.full(((counts + 2).sum(), len(trees)), np.iinfo(kind).max, dtype=kind)
-        ends = np.cumsum(counts + 2)
-        for feature, limits, end in zip(features, borders, ends, strict=True):
-            flat.rule_out(np.flatnonzero(flat.features == feature), limits, table[end - len(limits) - 2 : end])
+        table = np.full((intervals.line_count, len(trees)), np.iinfo(kind).max, dtype=kind)
+        for feature, lines in zip(own, intervals.places, strict=True):
+            flat.rule_out(own[feature], thresholds[feature], table[lines])
         before = np.cumsum([0, *(len(order) for order in flat.orders)])[:-1]
-        masks = cls(
-            table=table,
-            features=features,
-            borders=np.concatenate(borders),
-            compared=np.repeat(features, counts),
-            starts=np.cumsum(counts) - counts,
-            lines=ends - counts - 2,
-            missing=ends - 1,
-            leaves_before=before.astype(np.int32),
-        )
-        return masks, flat.orders
+        return cls(intervals, table, before.astype(np.int32)), flat.orders
 
     def leaves(self, rows: NDArray[Any]) -> NDArray[np.int32]:
         """The leaves that rows of shape (rows, features) end in, counted through all trees; shape (trees, rows).
 
         NaN is missing; else numbers are compared in the rows' precision.
         """
-        above = rows.take(self.compared, axis=1) > self.borders
-        interval = np.add.reduceat(above, self.starts, axis=1, dtype=np.intp)
-        lines = np.where(np.isnan(rows.take(self.features, axis=1)), self.missing, self.lines + interval)
-        alive = self._alive(lines)
+        alive = combined(self.table, self.intervals.lines(rows), np.bitwise_and)
         # the lowest bit alone is a power of two, and its exponent the leaf
         lowest = (alive & -alive).astype(np.float32).view(np.int32) >> FLOAT32_MANTISSA
         return np.asarray(lowest + self._first_leaves).T
@@ -114,15 +91,6 @@ class LeafMasks:
     def _first_leaves(self) -> NDArray[np.int32]:
         """What to add to an exponent as it is kept, shape (trees,)."""
         return self.leaves_before - np.int32(FLOAT32_BIAS)
-
-    def _alive(self, lines: NDArray[np.intp]) -> NDArray[Any]:
-        """Bits of the leaves that no line of a row rules out, shape (rows, trees)."""
-        if len(lines) < FEW_ROWS:
-            return np.asarray(np.bitwise_and.reduce(self.table.take(lines, axis=0), axis=1))
-        alive = self.table.take(lines[:, 0], axis=0)
-        for of_feature in lines.T[1:]:
-            alive &= self.table.take(of_feature, axis=0)
-        return alive
 
 
 @dataclass(frozen=True)
@@ -157,19 +125,19 @@ class _Flat:
             orders=[order for order, _ in read],
         )
 
-    def borders(self, own: NDArray[np.bool_]) -> NDArray[Any]:
+    def thresholds_of(self, own: NDArray[np.intp]) -> NDArray[Any]:
         """What a feature's nodes compare with, ascending; of a category, what parts the codes that any sends left."""
-        sent = [self.codes[node] for node in np.flatnonzero(own).tolist() if node in self.codes]
+        sent = [self.codes[node] for node in own.tolist() if node in self.codes]
         if sent:
             return np.arange(max(codes.max(initial=0) for codes in sent) + 1, dtype=self.thresholds.dtype) + 0.5
         return np.unique(self.thresholds[own])
 
-    def rule_out(self, own: NDArray[np.intp], borders: NDArray[Any], lines: NDArray[Any]) -> None:
-        """Write a feature's lines: those of the intervals between its borders, and that of the missing."""
+    def rule_out(self, own: NDArray[np.intp], thresholds: NDArray[Any], lines: NDArray[Any]) -> None:
+        """Write a feature's lines: those of the intervals between its thresholds, and that of the missing."""
         stay = self.stay.astype(lines.dtype)
         intervals, missing = lines[:-1], lines[-1]
         numbers = np.array([node for node in own.tolist() if node not in self.codes], dtype=np.intp)
-        above = borders.searchsorted(self.thresholds[numbers]) + 1
+        above = thresholds.searchsorted(self.thresholds[numbers]) + 1
         np.bitwise_and.at(intervals, (above, self.trees[numbers]), stay[numbers])
         np.bitwise_and.accumulate(intervals, axis=0, out=intervals)  # above one threshold is above all before it
         for node in own.tolist():

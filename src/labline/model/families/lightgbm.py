@@ -15,7 +15,7 @@ from labline.features import Encoding, Matrix
 from labline.model.families.base import PATIENCE, ROUNDS_MAX, Family, Fit, Member
 from labline.model.families.lightgbm_trees import margins_of
 from labline.model.families.margins import Margins
-from labline.model.families.outputs import apply_link
+from labline.model.families.outputs import Sums
 from labline.model.tasks import Link, Task
 
 if TYPE_CHECKING:
@@ -49,15 +49,18 @@ class LightGBMMember(Member):
         """Of the booster that has most."""
         return max(booster.current_iteration() for booster in self.boosters)
 
-    def predict(self, matrix: Matrix) -> NDArray[np.float64]:
-        """Raw output: probabilities of shape (rows, classes) or (rows,) for binary, or values of shape (rows,)."""
+    def sums(self, matrix: Matrix) -> Sums:
+        """Of the booster, or of each label's."""
         tables = self._margins if self.read_back and isinstance(matrix, np.ndarray) else (None,) * len(self.boosters)
         rows = np.asarray(matrix, dtype=np.float64) if any(tables) else matrix
         sums = [
             self._by_library(booster, matrix) if margins is None else margins(rows)
             for booster, margins in zip(self.boosters, tables, strict=True)
         ]
-        given = apply_link(self._link, np.column_stack(sums) if self.by_label else sums[0])
+        return Sums(self._link, np.column_stack(sums) if self.by_label else sums[0])
+
+    def raw(self, given: NDArray[np.float64]) -> NDArray[np.float64]:
+        """A vector where there is one output, unless it is the only label."""
         return given if given.shape[1] > 1 or self.by_label else given[:, 0]
 
     def _by_library(self, booster: lightgbm.Booster, matrix: Matrix) -> NDArray[np.float64]:

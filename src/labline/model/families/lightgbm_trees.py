@@ -34,7 +34,7 @@ def margins_of(text: str) -> Margins | None:
         return None
     masks, leaves = masked
     values = [_numbers(tree["leaf_value"], np.float64)[order] for tree, order in zip(trees, leaves, strict=True)]
-    return Margins(masks, np.concatenate(values), np.zeros(int(about["num_tree_per_iteration"])))
+    return Margins.of(masks, values, np.zeros(int(about["num_tree_per_iteration"])))
 
 
 def _splits(tree: dict[str, str], decisions: NDArray[np.int64]) -> Splits:

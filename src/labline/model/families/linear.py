@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from labline.features import Encoding, Matrix
 from labline.model.families.base import Family, Fit, Member
-from labline.model.families.outputs import apply_link
+from labline.model.families.outputs import Sums
 from labline.model.tasks import Link, Target
 
 if TYPE_CHECKING:
@@ -41,10 +41,13 @@ class LinearMember(Member):
         """None."""
         return 0
 
-    def predict(self, matrix: Matrix) -> NDArray[np.float64]:
-        """Sums through the link; one output gives shape (rows,) unless it is the only label."""
-        sums = _rowwise(matrix, self.coefficients) + self.intercepts
-        return np.asarray(apply_link(self.link, sums), dtype=np.float64)
+    def sums(self, matrix: Matrix) -> Sums:
+        """Linear ones, shape (rows, outputs); of one output (rows,), unless it is the only label."""
+        return Sums(self.link, _rowwise(matrix, self.coefficients) + self.intercepts)
+
+    def raw(self, given: NDArray[np.float64]) -> NDArray[np.float64]:
+        """As it is, in float64."""
+        return np.asarray(given, dtype=np.float64)
 
     def importances(self) -> NDArray[np.float64]:
         """Largest absolute coefficient of each feature over the outputs."""

@@ -5,6 +5,7 @@ A library looks through all trees anew at every call, which takes longer than to
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,18 +21,24 @@ BLOCK_ROWS = 256  # at a time, so that their leaves stay in the processor's cach
 
 @dataclass(frozen=True)
 class Margins:
-    """Trees whose leaves are summed up, from the base on, one tree after the other.
+    """Trees whose leaves are summed up, one tree after the other.
 
     Attributes:
         trees: one an output in every round; of those that are walked each feature twice, for what is missing goes left
             at some nodes and right at others.
         values: of the leaves, shape (leaves,), in the precision in which the library adds.
-        base: sums before the first tree, shape (outputs,).
+        outputs: how many.
     """
 
     trees: LeafMasks | Trees
     values: NDArray[Any]
-    base: NDArray[Any]
+    outputs: int
+
+    @classmethod
+    def of(cls, trees: LeafMasks | Trees, values: Sequence[NDArray[Any]], base: NDArray[Any]) -> Margins:
+        """From the values of each tree's leaves, and the sums that the first round is added to, shape (outputs,)."""
+        first = [own + start for own, start in zip(values, base, strict=False)]
+        return cls(trees, np.concatenate([*first, *values[len(base) :]]), len(base))
 
     def __call__(self, rows: NDArray[Any]) -> NDArray[Any]:
         """The sums, shape (rows, outputs), for rows of shape (rows, features) in the precision of the thresholds."""
@@ -41,8 +48,7 @@ class Margins:
 
     def _sums(self, rows: NDArray[Any]) -> NDArray[Any]:
         leaves = self._leaves(rows)
-        by_round = self.values.take(leaves).reshape(len(leaves) // len(self.base), len(self.base), len(rows))
-        by_round[0] += self.base[:, None]
+        by_round = self.values.take(leaves).reshape(len(leaves) // self.outputs, self.outputs, len(rows))
         return np.ascontiguousarray(added_up(by_round).T)
 
     def _leaves(self, rows: NDArray[Any]) -> NDArray[Any]:

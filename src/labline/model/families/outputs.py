@@ -3,14 +3,35 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from labline.model.tasks import Link, Target, Task
+
+
+class Sums(NamedTuple):
+    """What a member works out for some rows, shape (rows, …), and the link it still goes through."""
+
+    link: Link
+    values: NDArray[Any]
+
+
+def through_links(sums: Sequence[Sums]) -> list[NDArray[Any]]:
+    """What the links make of several members' sums for the same rows; those that are alike go through together."""
+    alike: dict[Any, list[int]] = defaultdict(list)
+    for at, (link, values) in enumerate(sums):
+        alike[link, values.shape[1:], values.dtype].append(at)
+    given: dict[int, NDArray[Any]] = {}
+    for (link, *_), places in alike.items():
+        together = apply_link(link, np.concatenate([sums[at].values for at in places]))
+        given.update(zip(places, together.reshape(len(places), *sums[places[0]].values.shape), strict=True))
+    return [given[at] for at in range(len(sums))]
 
 
 def apply_link(link: Link, sums: NDArray[Any]) -> NDArray[Any]:
@@ -30,12 +51,13 @@ def apply_link(link: Link, sums: NDArray[Any]) -> NDArray[Any]:
 def added_up(steps: NDArray[Any]) -> NDArray[Any]:
     """The sum over the first axis of an array in C order, one step after the other, as libraries add up their trees.
 
-    The same bits come out however many numbers a step has: NumPy adds in pairs only along the axis whose numbers are
-    neighbours in memory (`numpy.sum`, notes), which the first one is where a step is a single number.
+    The same bits come out however many numbers a step has: NumPy goes through an array as it lies in memory, and adds
+    in another order only along the axis whose numbers are neighbours there, which the first one is where a step is a
+    single number. Of small steps `einsum` adds up twice as many as `numpy.sum` in the same time.
     """
     if steps[0].size == 1:
         return np.asarray(np.add.accumulate(steps, axis=0)[-1])
-    return np.asarray(np.add.reduce(steps, axis=0))
+    return np.asarray(np.einsum("i...->...", steps))
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from labline.errors import BundleError
 from labline.features import Encoding, Matrix, dense
 from labline.model.families.base import Family, Fit, Member
-from labline.model.families.outputs import added_up
+from labline.model.families.outputs import Sums, added_up
 from labline.model.families.walking import Tree, Trees
 
 if TYPE_CHECKING:
@@ -76,12 +76,15 @@ class TreesMember(Member):
         """None: trees are not boosted."""
         return 0
 
-    def predict(self, matrix: Matrix) -> NDArray[np.float64]:
-        """Shares of the rows in the leaves, or their means: the mean of all trees."""
+    def sums(self, matrix: Matrix) -> Sums:
+        """Shares of the rows in the leaves, or their means; the mean of all trees, which needs no link."""
         step = max(1, min(BLOCK_ROWS, BLOCK_CELLS // max(1, matrix.shape[1])))
         sums = [self._sums(matrix[at : at + step]) for at in range(0, matrix.shape[0], step)]
-        means = np.concatenate([np.zeros((0, self.values.shape[1])), *sums]) / len(self.trees.roots)
-        return means[:, -1] if self.vector else means
+        return Sums("identity", np.concatenate([np.zeros((0, self.values.shape[1])), *sums]) / len(self.trees.roots))
+
+    def raw(self, given: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The last output where the task wants one number a row."""
+        return given[:, -1] if self.vector else given
 
     def _sums(self, matrix: Matrix) -> NDArray[np.float64]:
         """Of some rows, shape (rows, outputs)."""

@@ -15,7 +15,7 @@ from labline.features import Encoding, Matrix
 from labline.model.families.base import PATIENCE, ROUNDS_MAX, Family, Fit, Member
 from labline.model.families.leaf_masks import LeafMasks
 from labline.model.families.margins import Margins
-from labline.model.families.outputs import Outputs, apply_link
+from labline.model.families.outputs import Outputs, Sums
 from labline.model.families.xgboost_trees import as_compared, margins_of
 from labline.model.tasks import Link, Target
 
@@ -50,12 +50,15 @@ class XGBoostMember(Member):
         """Of the booster."""
         return 0 if self.booster is None else int(self.booster.num_boosted_rounds())
 
-    def predict(self, matrix: Matrix) -> NDArray[np.float64]:
-        """The booster's sums, which it computes in float32, through the link."""
+    def sums(self, matrix: Matrix) -> Sums:
+        """The booster's, which it computes in float32."""
         if self.booster is None:
-            return self.outputs.widened(np.zeros((matrix.shape[0], 0)), vector=self.vector)
-        sums = self._sums(matrix).astype(np.float64)
-        return self.outputs.widened(apply_link(self._link, sums)[:, : len(self.outputs.given)], vector=self.vector)
+            return Sums("identity", np.zeros((matrix.shape[0], 0)))
+        return Sums(self._link, self._sums(matrix).astype(np.float64))
+
+    def raw(self, given: NDArray[np.float64]) -> NDArray[np.float64]:
+        """With the outputs that do not vary."""
+        return self.outputs.widened(given[:, : len(self.outputs.given)], vector=self.vector)
 
     def _sums(self, matrix: Matrix) -> NDArray[np.float32]:
         assert self.booster is not None
@@ -66,8 +69,11 @@ class XGBoostMember(Member):
 
     def _are_few(self, rows: int) -> bool:
         """Whether they are not worth a call of the library; its trees are read only where they may be."""
-        walked = WALKED_CELLS_MAX // max(1, self.rounds * len(self.outputs.given))
-        return rows <= walked or (rows <= FEW_ROWS and isinstance(self._margins.trees, LeafMasks))
+        return rows <= self._walked_rows or (rows <= FEW_ROWS and isinstance(self._margins.trees, LeafMasks))
+
+    @cached_property
+    def _walked_rows(self) -> int:
+        return WALKED_CELLS_MAX // max(1, self.rounds * len(self.outputs.given))
 
     @cached_property
     def _margins(self) -> Margins:

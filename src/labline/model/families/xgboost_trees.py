@@ -32,10 +32,10 @@ def margins_of(booster: xgboost.Booster) -> Margins:
     if masked is None:
         trees, leaves = Trees.of(_tree(one, int(parameters["num_feature"])) for one in model["trees"])
         own = [one[nodes] for one, nodes in zip(values, leaves, strict=True)]
-        return Margins(trees, np.concatenate(own), base)
+        return Margins.of(trees, own, base)
     masks, leaves = masked
     found = zip(model["trees"], values, leaves, strict=True)
-    return Margins(masks, np.concatenate([one[_is_leaf(said)][order] for said, one, order in found]), base)
+    return Margins.of(masks, [one[_is_leaf(said)][order] for said, one, order in found], base)
 
 
 def _splits(said: dict[str, Any]) -> Splits:
