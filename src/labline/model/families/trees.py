@@ -78,9 +78,10 @@ class TreesMember(Member):
 
     def sums(self, matrix: Matrix) -> Sums:
         """Shares of the rows in the leaves, or their means; the mean of all trees, which needs no link."""
-        step = max(1, min(BLOCK_ROWS, BLOCK_CELLS // max(1, matrix.shape[1])))
-        sums = [self._sums(matrix[at : at + step]) for at in range(0, matrix.shape[0], step)]
-        return Sums("identity", np.concatenate([np.zeros((0, self.values.shape[1])), *sums]) / len(self.trees.roots))
+        rows, step = matrix.shape[0], max(1, min(BLOCK_ROWS, BLOCK_CELLS // max(1, matrix.shape[1])))
+        parts = [matrix] if rows <= step else [matrix[at : at + step] for at in range(0, rows, step)]
+        found = [self._sums(part) for part in parts]
+        return Sums("identity", (found[0] if len(found) == 1 else np.concatenate(found)) / len(self.trees.roots))
 
     def raw(self, given: NDArray[np.float64]) -> NDArray[np.float64]:
         """The last output where the task wants one number a row."""
@@ -89,10 +90,10 @@ class TreesMember(Member):
     def _sums(self, matrix: Matrix) -> NDArray[np.float64]:
         """Of some rows, shape (rows, outputs)."""
         rows = np.ascontiguousarray(dense(matrix), dtype=np.float32)
-        sums = np.zeros((len(rows), self.values.shape[1]))
         leaves = self.trees.leaves(rows)
-        step = max(1, SUMMED_CELLS // len(rows))
-        for at in range(0, len(leaves), step):
+        step = max(1, SUMMED_CELLS // max(1, len(rows)))
+        sums = added_up(self.values.take(leaves[:step], axis=0))
+        for at in range(step, len(leaves), step):
             found = self.values.take(leaves[at : at + step], axis=0)
             found[0] += sums
             sums = added_up(found)  # the bits of scikit-learn

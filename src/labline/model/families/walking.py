@@ -128,7 +128,7 @@ class Trees:
         else:
             # the trees ask for no feature that the rows have not: of how many these have, LightGBM need not be told
             found = self._booster.predict(rows, pred_leaf=True, num_threads=1, predict_disable_shape_check=True)
-        return np.asarray(found, dtype=np.int32).reshape(len(rows), -1).T + self._leaves_before[:, None]
+        return np.asarray(found, dtype=np.int32).reshape(len(rows), len(self.roots)).T + self._leaves_before[:, None]
 
     @cached_property
     def _row_by_row(self) -> RowByRow:
