@@ -14,7 +14,7 @@ from scipy import sparse
 from labline.model.families import FAMILIES, Fit, LightGBM, Linear, XGBoost
 from labline.model.families.lightgbm import LightGBMMember
 from labline.model.families.linear import ROWS_MAX, LinearMember
-from labline.model.families.outputs import apply_link
+from labline.model.families.outputs import TOGETHER_MAX, Sums, apply_link, through_links
 from labline.model.families.walking import Trees
 from labline.model.families.xgboost_trees import margins_of
 from labline.model.tasks import Target, Task, task_of
@@ -333,3 +333,19 @@ def test_probabilities_of_a_row_have_the_same_bits_alone_and_among_others(classe
     np.testing.assert_allclose(together.sum(axis=1), 1, rtol=1e-12)
     for row in range(0, 300, 7):
         assert apply_link("softmax", sums[row : row + 1]).tobytes() == together[row : row + 1].tobytes()
+
+
+@pytest.mark.parametrize("rows", [1, 40, TOGETHER_MAX // 3])
+def test_links_give_each_member_what_it_would_get_alone(rows: int) -> None:
+    random = np.random.default_rng(5)
+    some, others, narrow = (random.normal(size=(rows, width)) for width in (3, 3, 1))
+    single = Sums("softmax", others.astype(np.float32))
+    vector = Sums("sigmoid", narrow[:, 0])
+    several = [Sums("softmax", some), Sums("identity", some), single, vector, Sums("softmax", others), vector]
+
+    given = through_links(several)
+
+    alone = [apply_link(link, values) for link, values in several]
+    assert [(one.shape, one.dtype, one.tobytes()) for one in given] == [
+        (one.shape, one.dtype, one.tobytes()) for one in alone
+    ]

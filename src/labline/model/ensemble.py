@@ -91,10 +91,10 @@ class Ensemble:
         if len(self.parts) == 1:  # times a weight of one would be the same, and a copy
             [matrix] = matrices
             return self.parts[0].member.predict(matrix)
-        parts = list(chain.from_iterable(self._groups.values()))
-        asked = zip(matrices, self._groups.values(), strict=True)
-        given = through_links([part.member.sums(matrix) for matrix, parts in asked for part in parts])
+        groups = self._groups.values()
+        asked = zip(matrices, groups, strict=True)
+        given = through_links([part.member.sums(matrix) for matrix, group in asked for part in group])
         total: Any = 0.0
-        for part, one in zip(parts, given, strict=True):
+        for part, one in zip(chain.from_iterable(groups), given, strict=True):
             total = total + part.weight * part.member.raw(one)
         return np.asarray(total)

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from labline.model.tasks import Link, Target, Task
 
+TOGETHER_MAX = 10_000  # numbers; of more a copy costs more than the calls that it saves, and memory
+
 
 class Sums(NamedTuple):
     """What a member works out for some rows, shape (rows, …), and the link it still goes through."""
@@ -23,14 +25,16 @@ class Sums(NamedTuple):
 
 
 def through_links(sums: Sequence[Sums]) -> list[NDArray[Any]]:
-    """What the links make of several members' sums for the same rows; those that are alike go through together."""
-    alike: dict[Any, list[int]] = defaultdict(list)
+    """What the links make of several members' sums for the same rows; if few and alike, they go through together."""
+    if sum(values.size for _, values in sums) > TOGETHER_MAX:
+        return [apply_link(link, values) for link, values in sums]
+    alike: dict[tuple[Link, tuple[int, ...], np.dtype[Any]], list[int]] = defaultdict(list)
     for at, (link, values) in enumerate(sums):
-        alike[link, values.shape[1:], values.dtype].append(at)
+        alike[link, values.shape, values.dtype].append(at)
     given: dict[int, NDArray[Any]] = {}
-    for (link, *_), places in alike.items():
+    for (link, shape, _), places in alike.items():
         together = apply_link(link, np.concatenate([sums[at].values for at in places]))
-        given.update(zip(places, together.reshape(len(places), *sums[places[0]].values.shape), strict=True))
+        given.update(zip(places, together.reshape(len(places), *shape), strict=True))
     return [given[at] for at in range(len(sums))]
 
 
